@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+using Tmds.Linux;
+
+namespace Blksnap.Abi;
+
+/// <summary>The way to a driver: one request at a time, the argument at an address in this process.</summary>
+public interface IControlChannel : IDisposable
+{
+    /// <summary>The control node that the channel leads to, for example <c>/dev/blksnap</c>.</summary>
+    string Node { get; }
+
+    /// <summary>Sends one request.</summary>
+    /// <param name="request">Request code.</param>
+    /// <param name="argument">Address of the argument structure.</param>
+    /// <returns>What the driver returns (0 or more), or the negative error number.</returns>
+    int Ioctl(uint request, nint argument);
+}
+
+/// <summary>Opens the control node of the kernel module.</summary>
+public static class ControlChannel
+{
+    private static volatile Func<string, IControlChannel> s_factory = static node => new DeviceNodeChannel(node);
+
+    /// <summary>
+    /// Opens a control node. The implementation can be exchanged by <see cref="Use"/>.
+    /// </summary>
+    /// <param name="node">Path of the node.</param>
+    /// <returns>An open channel.</returns>
+    /// <exception cref="BlksnapException">
+    /// The node cannot be opened: <c>ENOENT</c> there is none, <c>ENXIO</c> the node is there without a driver behind it,
+    /// <c>EACCES</c> or <c>EPERM</c> no permission.
+    /// </exception>
+    public static IControlChannel Open(string node) => s_factory(node);
+
+    /// <summary>
+    /// Has all channels opened by another factory, for tests and simulations, until the returned object is disposed.
+    /// </summary>
+    /// <param name="factory">Opens a channel to a node; throws <see cref="BlksnapException"/> as <see cref="Open"/> does.</param>
+    /// <returns>Disposing it brings the previous factory back.</returns>
+    public static IDisposable Use(Func<string, IControlChannel> factory)
+    {
+        Func<string, IControlChannel> previous = s_factory;
+        s_factory = factory;
+        return new Restore(previous);
+    }
+
+    private sealed class Restore(Func<string, IControlChannel> previous) : IDisposable
+    {
+        private Func<string, IControlChannel>? _previous = previous;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _previous, null) is { } factory)
+            {
+                s_factory = factory;
+            }
+        }
+    }
+
+    private sealed unsafe class DeviceNodeChannel : IControlChannel
+    {
+        private readonly FileDescriptor _handle;
+
+        public DeviceNodeChannel(string node)
+        {
+            Node = node;
+            _handle = FileDescriptor.Open(node, LibC.O_RDWR | LibC.O_CLOEXEC, "ControlOpen");
+        }
+
+        public string Node { get; }
+
+        public int Ioctl(uint request, nint argument) => _handle.Ioctl(request, (void*)argument);
+
+        public void Dispose() => _handle.Dispose();
+    }
+}

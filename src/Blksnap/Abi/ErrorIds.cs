@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+namespace Blksnap.Abi;
+
+/// <summary>Values of <see cref="BlksnapException.ErrorId"/> that have a meaning of their own.</summary>
+public static class ErrorIds
+{
+    /// <summary>No control node, or a node without a driver behind it (ENOENT, ENXIO, ENODEV).</summary>
+    public const string DriverNotFound = nameof(DriverNotFound);
+
+    /// <summary>The control node may not be opened, or the request needs CAP_SYS_ADMIN (EACCES, EPERM).</summary>
+    public const string DriverAccessDenied = nameof(DriverAccessDenied);
+
+    /// <summary>The driver speaks another generation of the interface than 1, or none at all.</summary>
+    public const string UnsupportedGeneration = nameof(UnsupportedGeneration);
+
+    /// <summary>The driver is of a kind that loses its first snapshot when a second one is created.</summary>
+    public const string DriverSingleSnapshot = nameof(DriverSingleSnapshot);
+
+    /// <summary>The driver does not have the extension that the operation needs.</summary>
+    public const string ExtensionMissing = nameof(ExtensionMissing);
+
+    /// <summary>No such block device.</summary>
+    public const string DeviceNotFound = nameof(DeviceNotFound);
+
+    /// <summary>The device is in another snapshot already.</summary>
+    public const string DeviceInUse = nameof(DeviceInUse);
+
+    /// <summary>The device cannot be snapshotted: zoned, with integrity data, or an image.</summary>
+    public const string DeviceNotSupported = nameof(DeviceNotSupported);
+
+    /// <summary>No snapshot with this id.</summary>
+    public const string SnapshotNotFound = nameof(SnapshotNotFound);
+
+    /// <summary>The device is not tracked.</summary>
+    public const string TrackerNotFound = nameof(TrackerNotFound);
+
+    /// <summary>No taken snapshot holds the device, so its change map cannot be read.</summary>
+    public const string DeviceNotInSnapshot = nameof(DeviceNotInSnapshot);
+
+    /// <summary>The changes since the given snapshot are not known: the generation changed, or the number is ahead. A full copy is needed.</summary>
+    public const string ChangedBlocksGeneration = nameof(ChangedBlocksGeneration);
+
+    /// <summary>The storage device carries a file system or is mounted, or is in use otherwise.</summary>
+    public const string StorageInUse = nameof(StorageInUse);
+
+    /// <summary>The storage path does not exist.</summary>
+    public const string StorageNotFound = nameof(StorageNotFound);
+
+    /// <summary>The storage file has holes.</summary>
+    public const string StorageHoles = nameof(StorageHoles);
+
+    /// <summary>Extents of the storage file are shared with other files.</summary>
+    public const string StorageSharedExtents = nameof(StorageSharedExtents);
+
+    /// <summary>Extents of the storage file are compressed, encrypted, inline, or not allocated yet.</summary>
+    public const string StorageEncodedExtents = nameof(StorageEncodedExtents);
+
+    /// <summary>Extents or range not aligned to blocks of the device.</summary>
+    public const string StorageUnaligned = nameof(StorageUnaligned);
+
+    /// <summary>The extents of files on this file system are no addresses on a block device.</summary>
+    public const string StorageUnsupportedFileSystem = nameof(StorageUnsupportedFileSystem);
+
+    /// <summary>Somebody has the storage file open for writing, or it is held or used for swap already.</summary>
+    public const string StorageFileBusy = nameof(StorageFileBusy);
+
+    /// <summary>Neither a regular file, a directory nor a block device.</summary>
+    public const string StorageUnsupportedType = nameof(StorageUnsupportedType);
+
+    /// <summary>A range beyond the end of its device.</summary>
+    public const string StorageOutOfRange = nameof(StorageOutOfRange);
+
+    /// <summary>A range is in use as difference storage already.</summary>
+    public const string StorageOverlap = nameof(StorageOverlap);
+
+    /// <summary>The storage device is read-only.</summary>
+    public const string StorageReadOnly = nameof(StorageReadOnly);
+
+    /// <summary>Nothing usable is left of the storage, or the file system has no room for it.</summary>
+    public const string StorageTooSmall = nameof(StorageTooSmall);
+
+    /// <summary>The text does not name a storage: a malformed range or size.</summary>
+    public const string StorageInvalid = nameof(StorageInvalid);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+using Blksnap.Abi;
+
+namespace Blksnap.Devices;
+
+/// <summary>A block device as the system shows it.</summary>
+public sealed record BlockDevice
+{
+    /// <summary>Path of the node under its kernel name, for example <c>/dev/vda1</c>.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Kernel name, for example <c>vda1</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Major and minor number.</summary>
+    public required DeviceId Id { get; init; }
+
+    /// <summary>Bytes.</summary>
+    public required long Size { get; init; }
+
+    /// <summary>Bytes, the smallest piece the device can be asked for.</summary>
+    public required int LogicalBlockSize { get; init; }
+
+    /// <summary>Whether it refuses writes.</summary>
+    public bool IsReadOnly { get; init; }
+
+    /// <summary>Whether it is a partition.</summary>
+    public bool IsPartition { get; init; }
+
+    /// <summary>Partition: the disk that it is a part of; otherwise null.</summary>
+    public DeviceId? Disk { get; init; }
+
+    /// <summary>Whole disk: its partitions.</summary>
+    public IReadOnlyList<DeviceId> Partitions { get; init; } = [];
+
+    /// <summary>Kernel names of devices that are made of this one (device mapper, RAID).</summary>
+    public IReadOnlyList<string> Holders { get; init; } = [];
+
+    /// <summary>Where it is mounted in this process' view.</summary>
+    public IReadOnlyList<string> MountPoints { get; init; } = [];
+
+    /// <summary>Whether it is in use as swap.</summary>
+    public bool IsSwap { get; init; }
+
+    /// <summary>Model of the disk; null if it has none.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Whether it is the image of a snapshot.</summary>
+    public bool IsSnapshotImage { get; init; }
+}
