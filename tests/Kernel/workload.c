@@ -361,7 +361,15 @@ void *writer_run(void *argument)
 		close(fd);
 	}
 	free(buffer);
+	__atomic_store_n(&writer->finished, true, __ATOMIC_RELEASE);
 	return NULL;
+}
+
+void writers_wait(const struct writer *writers, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		while (!__atomic_load_n(&writers[i].finished, __ATOMIC_ACQUIRE))
+			sleep_ms(5);
 }
 
 void *reader_run(void *argument)

@@ -70,10 +70,13 @@ struct writer {
 	unsigned int phase;	/* ... from this one */
 	uint64_t stream;	/* of random numbers */
 	unsigned int done;	/* out */
+	bool finished;		/* out, atomic */
 };
 
 /* Runs a writer in the calling thread or as a worker; model_fill() the area before. */
 void *writer_run(void *writer);
+/* Waits until the writers have done all their writes. */
+void writers_wait(const struct writer *writers, unsigned int count);
 
 struct reader {
 	struct dev *image;
