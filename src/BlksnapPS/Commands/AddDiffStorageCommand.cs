@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Snapshots;
+using Blksnap.Storage;
+using BlksnapPS.Completers;
+
+namespace BlksnapPS.Commands;
+
+/// <summary>Add-DiffStorage: gives a snapshot more difference storage, as often as needed and while it is in use.</summary>
+[Cmdlet(VerbsCommon.Add, "DiffStorage", SupportsShouldProcess = true)]
+[OutputType(typeof(DiffStorageRange))]
+public sealed class AddDiffStorageCommand : BlksnapCommand
+{
+    /// <summary>Id of the snapshot.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("SnapshotId")]
+    [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    public Guid Id { get; set; }
+
+    /// <summary>Files, directories, devices, or ranges such as /dev/sdb:1GiB+4GiB.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [Alias("DiffStorage")]
+    [DevicePathTransformation]
+    [ArgumentCompleter(typeof(DiffStorageCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>Bytes of each storage that is a directory, a new file, or to be used in part.</summary>
+    [Parameter]
+    [Alias("DiffStorageSize")]
+    [ValidateRange(ValidateRangeKind.Positive)]
+    public long Size { get; set; }
+
+    /// <summary>Use storage devices that carry a file system or are mounted.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>Put out the ranges that were added.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        SnapshotManager manager = new(Driver);
+        if (!Attempt(Id, () => manager.Get(Id)))
+        {
+            return;
+        }
+
+        foreach (string path in Path)
+        {
+            Attempt(path, () => Add(manager, path));
+        }
+    }
+
+    private void Add(SnapshotManager manager, string path)
+    {
+        DiffStorageSpec spec = DiffStorageSpec.Parse(path, Size == 0 ? null : Size);
+        manager.CheckStorage(spec, Force);
+        if (!ShouldProcess($"snapshot {Id}", $"Add difference storage on {spec}"))
+        {
+            return;
+        }
+
+        IReadOnlyList<DiffStorageRange> added = manager.AddStorage(Id, spec, Force);
+        if (PassThru)
+        {
+            WriteObject(added, enumerateCollection: true);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+using Blksnap.Devices;
+
+namespace BlksnapPS.Commands;
+
+/// <summary>
+/// What all commands share: the driver, which is opened once for a pipeline, errors per item, and the end by Ctrl+C.
+/// </summary>
+public abstract class BlksnapCommand : PSCmdlet, IDisposable
+{
+    private BlksnapDriver? _driver;
+
+    /// <summary>The driver; there is one from <see cref="BeginProcessing"/> on.</summary>
+    private protected BlksnapDriver Driver => _driver ?? throw new PipelineStoppedException();
+
+    /// <summary>Closes the driver.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Opens the driver. Without one, nothing further down the pipeline can work.</summary>
+    protected override void BeginProcessing()
+    {
+        try
+        {
+            _driver = BlksnapDriver.Open();
+        }
+        catch (BlksnapException e)
+        {
+            ThrowTerminatingError(ErrorRecords.Create(e, null));
+        }
+    }
+
+    /// <summary>Closes the driver.</summary>
+    /// <param name="disposing">Whether this is not the finalizer.</param>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _driver?.Dispose();
+        }
+    }
+
+    /// <summary>Does something for one item; its failure is an error of that item, and the pipeline goes on.</summary>
+    /// <param name="target">The item.</param>
+    /// <param name="action">What to do.</param>
+    /// <returns>Whether it went well.</returns>
+    private protected bool Attempt(object? target, Action action)
+    {
+        try
+        {
+            action();
+            return true;
+        }
+        catch (OperationCanceledException) when (PipelineStopToken.IsCancellationRequested)
+        {
+            throw new PipelineStoppedException();
+        }
+        catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
+        {
+            WriteError(ErrorRecords.Create(e, target));
+            return false;
+        }
+    }
+
+    /// <summary>Looks up the device behind each path; a path without one is an error of that path.</summary>
+    /// <param name="paths">Paths of devices, or <c>major:minor</c> of devices that are gone.</param>
+    /// <param name="failed">Whether a path was without a device.</param>
+    /// <returns>The devices that were found, each once.</returns>
+    private protected List<KeyValuePair<string, DeviceId>> FindDevices(IEnumerable<string> paths, out bool failed)
+    {
+        List<KeyValuePair<string, DeviceId>> found = [];
+        bool allFound = true;
+        foreach (string path in paths)
+        {
+            allFound &= Attempt(path, () =>
+            {
+                DeviceId device = DeviceId.TryParse(path, out DeviceId number) ? number : BlockDevices.FromPath(path).Id;
+                if (!found.Exists(other => other.Value == device))
+                {
+                    found.Add(new(path, device));
+                }
+            });
+        }
+
+        failed = !allFound;
+        return found;
+    }
+}

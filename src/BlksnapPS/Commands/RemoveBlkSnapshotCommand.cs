@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+using Blksnap.Snapshots;
+using BlksnapPS.Completers;
+
+namespace BlksnapPS.Commands;
+
+/// <summary>Remove-BlkSnapshot: ends snapshots. Their images vanish, their storage is given back, tracking goes on.</summary>
+[Cmdlet(VerbsCommon.Remove, "BlkSnapshot", SupportsShouldProcess = true, ConfirmImpact = ConfirmImpact.Medium)]
+public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
+{
+    /// <summary>Ids of the snapshots.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("SnapshotId")]
+    [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    public Guid[] Id { get; set; } = [];
+
+    /// <summary>Remove a snapshot although an image of it is mounted.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        SnapshotManager manager = new(Driver);
+        foreach (Guid id in Id)
+        {
+            Attempt(id, () => Remove(manager, id));
+        }
+    }
+
+    private void Remove(SnapshotManager manager, Guid id)
+    {
+        Snapshot snapshot = manager.Get(id);
+        IReadOnlyList<string> mounted = manager.GetImageMountPoints(id);
+        if (mounted.Count > 0 && !Force)
+        {
+            throw new BlksnapException(
+                ErrorRecords.ImageMounted,
+                $"An image of snapshot {id} is mounted on {DisplayText.List(mounted)}.",
+                string.Empty,
+                Errno.EBUSY,
+                id.ToString());
+        }
+
+        if (ShouldProcess($"snapshot {id} of {DisplayText.List(snapshot.DevicePath)}", "Remove"))
+        {
+            manager.Remove(id);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+using Blksnap.Snapshots;
+using BlksnapPS.Completers;
+
+namespace BlksnapPS.Commands;
+
+/// <summary>A command that shows something of snapshots: of all, or of those with an id or a device.</summary>
+public abstract class SnapshotQueryCommand : BlksnapCommand
+{
+    /// <summary>Ids of snapshots; all if left out.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("SnapshotId")]
+    [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    public Guid[]? Id { get; set; }
+
+    /// <summary>Only snapshots of these devices.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("Path", "PSPath", "FullName", "Device", "Name")]
+    [DevicePathTransformation]
+    [ArgumentCompleter(typeof(DevicePathCompleter))]
+    public string[]? DevicePath { get; set; }
+
+    /// <summary>The snapshots of the driver.</summary>
+    private protected SnapshotManager Manager => new(Driver);
+
+    /// <inheritdoc/>
+    protected sealed override void ProcessRecord()
+    {
+        HashSet<DeviceId>? devices = null;
+        if (DevicePath is not null)
+        {
+            devices = [.. FindDevices(DevicePath, out _).Select(found => found.Value)];
+            if (devices.Count == 0)
+            {
+                return;
+            }
+        }
+
+        List<Snapshot> snapshots = [];
+        if (Id is null)
+        {
+            Attempt(null, () => snapshots.AddRange(Manager.GetAll()));
+        }
+        else
+        {
+            foreach (Guid id in Id)
+            {
+                Attempt(id, () => snapshots.Add(Manager.Get(id)));
+            }
+        }
+
+        foreach (Snapshot snapshot in snapshots)
+        {
+            if (devices is null || snapshot.Devices.Any(device => devices.Contains(device.Device)))
+            {
+                Show(snapshot, devices);
+            }
+        }
+    }
+
+    /// <summary>Puts out what the command shows of a snapshot.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="devices">The devices that were asked for; null for all.</param>
+    private protected abstract void Show(Snapshot snapshot, IReadOnlySet<DeviceId>? devices);
+}

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+
+Describe 'Changed blocks' {
+  BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    $disk, $second, $storage = $TestDisks[0..2]
+
+    # A small device of its own, so that full copies of it are quick under emulation.
+    $file = '/run/blksnap-origin.img'
+    $copy = '/run/blksnap-copy.img'
+    $null = Invoke-Shell "truncate -s 64M $file"
+    $origin = (Invoke-Shell "losetup --find --show $file") -join ''
+    Write-RandomData $origin -MiB 64
+  }
+
+  BeforeEach {
+    Reset-TestState
+  }
+
+  AfterAll {
+    Reset-TestState
+    $null = Invoke-Shell "losetup -d $origin; rm -f $file $copy"
+  }
+
+  It 'drive an incremental copy that equals the second image' {
+    $full = New-BlkSnapshot $origin -DiffStorage $storage
+    $null = Invoke-Shell "dd if=$($full.Images[0].ImagePath) of=$copy bs=1M 2>/dev/null"
+    $mark = Get-BlkTracker -DevicePath $origin
+    $full | Remove-BlkSnapshot
+
+    # Some places, not aligned to blocks of the map, the first and the last sector among them.
+    $null = Invoke-Shell ("for at in 0 1 12345 40000 40001 99999 131071; do " +
+      "dd if=/dev/urandom of=$origin bs=512 seek=`$at count=1 oflag=direct conv=notrunc 2>/dev/null; done")
+    Write-RandomData $origin -MiB 3 -SeekMiB 20
+
+    $increment = New-BlkSnapshot $origin -DiffStorage $storage
+    $image = $increment.Images[0].ImagePath
+    Write-RandomData $origin -MiB 2 -SeekMiB 50
+
+    $changes = @($increment | Get-ChangedBlocks -Since $mark)
+    $changes.Count | Should -BeGreaterThan 3
+    $copied = 0
+    foreach ($change in $changes) {
+      $null = Invoke-Shell ("dd if=$image of=$copy bs=64k conv=notrunc iflag=skip_bytes,count_bytes oflag=seek_bytes " +
+        "skip=$($change.Offset) seek=$($change.Offset) count=$($change.Length) 2>/dev/null")
+      $copied += $change.Length
+    }
+
+    Test-Shell "cmp $image $copy" | Should -BeTrue
+    Test-Shell "cmp $origin $copy" | Should -BeFalse
+    $copied | Should -BeLessThan (16MB)
+  }
+
+  It 'are merged, ordered, and lie within the device' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $mark = Get-BlkTracker -DevicePath $origin
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    Write-RandomData $origin -MiB 1 -SeekMiB 8
+    Write-RandomData $origin -MiB 1 -SeekMiB 9
+    Write-RandomData $origin -MiB 1 -SeekMiB 40
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
+    $changes | Should -HaveCount 2
+    $changes[0].DevicePath | Should -BeExactly $origin
+    $changes[0].Offset | Should -Be (8MB)
+    $changes[0].Length | Should -Be (2MB)
+    $changes[1].Offset | Should -Be (40MB)
+    $changes[1].Length | Should -Be (1MB)
+
+    $merged = @(Get-ChangedBlocks -DevicePath $origin -Since $mark -MergeGap 32MB)
+    $merged | Should -HaveCount 1
+    $merged[0].Length | Should -Be (33MB)
+  }
+
+  It 'are all blocks since tracking began when no earlier snapshot is named' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $changes = @(Get-ChangedBlocks -DevicePath $origin)
+    ($changes | Measure-Object -Property Length -Sum).Sum | Should -Be (64MB)
+  }
+
+  It 'come as the map itself with -Raw' {
+    $snapshot = New-BlkSnapshot $origin -DiffStorage $storage
+    $map = Get-ChangedBlocks -DevicePath $origin -Raw
+    $tracker = Get-BlkTracker -DevicePath $origin
+    $map.Length | Should -Be $tracker.BlockCount
+  }
+
+  It 'ask for a full copy when the generation is another one' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $mark = Get-BlkTracker -DevicePath $origin
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    Remove-BlkTracker -DevicePath $origin -Confirm:$false
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+
+    $failure = Get-TestError { Get-ChangedBlocks -DevicePath $origin -Since $mark }
+    $failure.FullyQualifiedErrorId | Should -BeExactly 'ChangedBlocksGeneration,BlksnapPS.Commands.GetChangedBlocksCommand'
+    $failure.ErrorDetails.RecommendedAction | Should -Match 'full copy'
+  }
+
+  It 'are not readable without a snapshot that holds the device' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    $failure = Get-TestError { Get-ChangedBlocks -DevicePath $origin }
+    $failure.FullyQualifiedErrorId | Should -BeExactly 'DeviceNotInSnapshot,BlksnapPS.Commands.GetChangedBlocksCommand'
+  }
+
+  It 'can be added to by hand' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $mark = Get-BlkTracker -DevicePath $origin
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    Add-ChangedBlocks -DevicePath $origin -Offset 16MB -Length 4096
+    Add-ChangedBlocks -DevicePath $origin -Offset 32MB -Length 4096 -WhatIf
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
+    $changes | Should -HaveCount 1
+    $changes[0].Offset | Should -Be (16MB)
+  }
+
+  It 'of one device can be piped back into Add-ChangedBlocks' {
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $mark = Get-BlkTracker -DevicePath $origin
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    Write-RandomData $origin -MiB 1 -SeekMiB 4
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
+    $next = Get-BlkTracker -DevicePath $origin
+    Get-BlkSnapshot | Remove-BlkSnapshot
+
+    # The copy of these changes was lost, so they have to be part of the next one.
+    $changes | Add-ChangedBlocks
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    $again = @(Get-ChangedBlocks -DevicePath $origin -Since $next)
+    $again | Should -HaveCount 1
+    $again[0].Offset | Should -Be (4MB)
+    $again[0].Length | Should -Be (1MB)
+  }
+}
+
+Describe 'Trackers' {
+  BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    $first, $second, $third, $storage = $TestDisks
+  }
+
+  BeforeEach {
+    Reset-TestState
+  }
+
+  AfterAll {
+    Reset-TestState
+  }
+
+  It 'begin with the first snapshot of a device and go on after it' {
+    Get-BlkTracker | Should -BeNullOrEmpty
+    New-BlkSnapshot $first -DiffStorage $storage | Remove-BlkSnapshot
+    $tracker = Get-BlkTracker
+    $tracker.DevicePath | Should -BeExactly $first
+    $tracker.SnapshotNumber | Should -Be 1
+    $tracker.Generation | Should -Not -Be ([guid]::Empty)
+    $tracker.Size | Should -Be ([long]((Invoke-Shell "blockdev --getsize64 $first") -join ''))
+    $tracker.BlockSize | Should -BeGreaterThan 4095
+  }
+
+  It 'count the snapshots, and keep their generation' {
+    New-BlkSnapshot $first -DiffStorage $storage | Remove-BlkSnapshot
+    $before = Get-BlkTracker -DevicePath $first
+    New-BlkSnapshot $first -DiffStorage $storage | Remove-BlkSnapshot
+    $after = Get-BlkTracker -DevicePath $first
+    $after.SnapshotNumber | Should -Be 2
+    $after.Generation | Should -Be $before.Generation
+  }
+
+  It 'can be removed' {
+    New-BlkSnapshot $first, $second -DiffStorage $storage | Remove-BlkSnapshot
+    Remove-BlkTracker -DevicePath $first -WhatIf
+    @(Get-BlkTracker) | Should -HaveCount 2
+    Get-BlkTracker -DevicePath $first | Remove-BlkTracker -Confirm:$false
+    (Get-BlkTracker).DevicePath | Should -BeExactly $second
+  }
+
+  It 'cannot be removed while a snapshot holds the device' {
+    $null = New-BlkSnapshot $first -DiffStorage $storage
+    $failure = Get-TestError { Remove-BlkTracker -DevicePath $first -Confirm:$false }
+    $failure.FullyQualifiedErrorId | Should -BeExactly 'TrackerRemove,EBUSY,BlksnapPS.Commands.RemoveBlkTrackerCommand'
+    "$($failure.CategoryInfo.Category)" | Should -Be 'ResourceBusy'
+  }
+
+  It 'do not exist for a device that was never in a snapshot' {
+    $failure = Get-TestError { Remove-BlkTracker -DevicePath $third -Confirm:$false }
+    $failure.FullyQualifiedErrorId | Should -BeExactly 'TrackerNotFound,BlksnapPS.Commands.RemoveBlkTrackerCommand'
+    "$($failure.CategoryInfo.Category)" | Should -Be 'ObjectNotFound'
+    $failure = Get-TestError { Get-BlkTracker -DevicePath $third }
+    $failure.FullyQualifiedErrorId | Should -BeExactly 'TrackerNotFound,BlksnapPS.Commands.GetBlkTrackerCommand'
+  }
+}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+
+Describe 'Events of a snapshot' {
+  BeforeAll {
+    . $PSScriptRoot/Common.ps1
+    $origin, $second, $store, $other = $TestDisks
+  }
+
+  BeforeEach {
+    Reset-TestState
+  }
+
+  AfterEach {
+    Get-EventSubscriber -ErrorAction Ignore | Unregister-Event
+    Get-Event -ErrorAction Ignore | Remove-Event
+  }
+
+  AfterAll {
+    Reset-TestState
+  }
+
+  Context 'Wait-BlkSnapshotEvent' {
+    It 'gives the request for storage that every snapshot begins with' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $first = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      "$($first.Kind)" | Should -Be 'LowSpace'
+      $first.SnapshotId | Should -Be $snapshot.Id
+      $first.RequestedBytes | Should -Be (512 * [long](Get-ModuleParameter diff_storage_minimum))
+    }
+
+    It 'gives nothing when the time is over' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      $snapshot | Wait-BlkSnapshotEvent -Timeout 1 | Should -BeNullOrEmpty
+    }
+
+    It 'refuses an unknown snapshot' {
+      $failure = Get-TestError { Wait-BlkSnapshotEvent -Id 11111111-2222-3333-4444-555555555555 -Timeout 1 }
+      $failure.FullyQualifiedErrorId | Should -BeExactly 'SnapshotNotFound,BlksnapPS.Commands.WaitBlkSnapshotEventCommand'
+    }
+  }
+
+  Context 'Register-BlkSnapshotEvent' {
+    It 'delivers to the event queue without an action' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage | Should -BeNullOrEmpty
+      $received = Wait-Event -SourceIdentifier storage -Timeout 60
+      "$($received.SourceEventArgs.Kind)" | Should -Be 'LowSpace'
+      $received.SourceEventArgs.SnapshotId | Should -Be $snapshot.Id
+      $received.SourceEventArgs.SequenceNumber | Should -Be 1
+    }
+
+    It 'refuses a source identifier that is taken' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage
+      $failure = Get-TestError { $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage }
+      $failure.FullyQualifiedErrorId | Should -BeExactly 'SubscriberExists,BlksnapPS.Commands.RegisterBlkSnapshotEventCommand'
+    }
+
+    It 'refuses an unknown snapshot' {
+      $failure = Get-TestError { Register-BlkSnapshotEvent -Id 11111111-2222-3333-4444-555555555555 }
+      $failure.FullyQualifiedErrorId | Should -BeExactly 'SnapshotNotFound,BlksnapPS.Commands.RegisterBlkSnapshotEventCommand'
+    }
+
+    It 'lets an action add storage, and the snapshot survives' {
+      Write-RandomData $origin -MiB 64
+      $before = Get-DeviceChecksum $origin -MiB 64
+      $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+16MiB"
+
+      # The first event, from before there was any storage, is not what this is about.
+      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      $state = @{ Place = $other; Added = 0 }
+      $job = $snapshot | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier rescue -MessageData $state -Action {
+        $state = $Event.MessageData
+        Add-DiffStorage -Id $Event.SourceEventArgs.SnapshotId -Path "$($state.Place):$(32 * $state.Added)MiB+32MiB"
+        $state.Added++
+      }
+      $job | Should -Not -BeNullOrEmpty
+
+      # More than the storage that the snapshot began with, in steps that leave the action time.
+      foreach ($step in 0..11) {
+        Write-RandomData $origin -MiB 4 -SeekMiB (4 * $step)
+        $null = Wait-Until { ($snapshot | Get-DiffStorage).Free -ge 4MB }
+      }
+
+      $state.Added | Should -BeGreaterThan 0
+      "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Taken'
+      ($snapshot | Get-DiffStorage).Used | Should -BeGreaterThan (47MB)
+      Get-DeviceChecksum $snapshot.Images[0].ImagePath -MiB 64 | Should -Be $before
+    }
+
+    It 'tells when the storage was not enough: the image is lost, the live device is fine' {
+      $snapshot = New-BlkSnapshot $origin, $second -DiffStorage "${store}:0+8MiB"
+      $snapshot | Register-BlkSnapshotEvent -EventName Corrupted -SourceIdentifier lost
+      Write-RandomData $origin -MiB 32
+      Get-DeviceChecksum $origin -MiB 32 | Should -Match '^[0-9a-f]{64}'
+
+      $received = Wait-Event -SourceIdentifier lost -Timeout 60
+      $received.SourceEventArgs.DevicePath | Should -BeExactly $origin
+      $received.SourceEventArgs.Error | Should -Be 28
+      "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Corrupted'
+      Test-Shell "dd if=$($snapshot.Images[0].ImagePath) of=/dev/null bs=64k count=1 iflag=direct" | Should -BeFalse
+      Write-RandomData $origin -MiB 4 -SeekMiB 16
+
+      $snapshot | Remove-BlkSnapshot
+      Get-BlkSnapshot | Should -BeNullOrEmpty
+    }
+
+    It 'ends with the subscription, and with the snapshot' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage
+      $null = Wait-Event -SourceIdentifier storage -Timeout 60
+      Unregister-Event -SourceIdentifier storage
+
+      $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage
+      $snapshot | Remove-BlkSnapshot
+      # A snapshot that is gone leaves nothing that would keep the module from unloading.
+      Get-BlkTracker | Remove-BlkTracker -Confirm:$false
+      Wait-Until { (Invoke-Shell 'cat /sys/module/blksnap/refcnt') -eq '0' } | Should -BeTrue
+    }
+  }
+}
