@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+using System.Collections;
+using System.Collections.ObjectModel;
+using System.Management.Automation;
+using System.Management.Automation.Provider;
+using System.Text;
+
+namespace PwshHost.Commands.Management;
+
+[Cmdlet(VerbsCommon.Get, "Content", DefaultParameterSetName = "Path")]
+public sealed class GetContentCommand : PSCmdlet
+{
+    [Parameter(Position = 0, ParameterSetName = "Path", Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    public string[] Path { get; set; } = [];
+
+    [Parameter(ParameterSetName = "LiteralPath", Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("PSPath", "LP")]
+    public string[]? LiteralPath { get; set; }
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public long ReadCount { get; set; } = 1;
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("First", "Head")]
+    [ValidateRange(0, long.MaxValue)]
+    public long TotalCount { get; set; } = -1;
+
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [Alias("Last")]
+    [ValidateRange(0, int.MaxValue)]
+    public int Tail { get; set; } = -1;
+
+    [Parameter]
+    public SwitchParameter Raw { get; set; }
+
+    [Parameter]
+    public SwitchParameter AsByteStream { get; set; }
+
+    [Parameter]
+    public string? Delimiter { get; set; }
+
+    [Parameter]
+    [EncodingArgument]
+    [ArgumentCompleter(typeof(EncodingCompleter))]
+    public Encoding Encoding { get; set; } = EncodingArgumentAttribute.Default;
+
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    protected override void ProcessRecord()
+    {
+        if (Tail >= 0 && TotalCount >= 0)
+        {
+            ThrowTerminatingError(new ErrorRecord(
+                new PSInvalidOperationException("The parameters TotalCount and Tail cannot be used together. Please specify only one."),
+                "TailAndHeadCannotCoexist", ErrorCategory.InvalidOperation, null));
+        }
+
+        foreach (string path in LiteralPath ?? Path)
+        {
+            try
+            {
+                SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out ProviderInfo provider, out _);
+                if (provider.Name != "FileSystem")
+                {
+                    Deliver(ProviderItems(path));
+                    continue;
+                }
+            }
+            catch (RuntimeException e)
+            {
+                WriteError(Errors.From(e, path));
+                continue;
+            }
+
+            foreach (string file in FilePaths.Resolve(this, [path], literal: LiteralPath is not null))
+            {
+                ReadFile(file);
+            }
+        }
+    }
+
+    private void ReadFile(string file)
+    {
+        try
+        {
+            if (Directory.Exists(file))
+            {
+                throw new UnauthorizedAccessException($"Unable to get content because it is a directory: '{file}'. Please use 'Get-ChildItem' instead.");
+            }
+
+            if (AsByteStream)
+            {
+                byte[] bytes = File.ReadAllBytes(file);
+                if (Raw)
+                {
+                    WriteObject(bytes, enumerateCollection: false);
+                }
+                else
+                {
+                    Deliver(bytes.Cast<object>());
+                }
+            }
+            else if (Raw)
+            {
+                string text = File.ReadAllText(file, Encoding);
+                WriteObject(text);
+            }
+            else
+            {
+                Deliver(Delimiter is null ? File.ReadLines(file, Encoding) : Parts(File.ReadAllText(file, Encoding), Delimiter));
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            WriteError(new ErrorRecord(e, e is UnauthorizedAccessException ? "GetContentReaderUnauthorizedAccessError" : "GetContentReaderIOError",
+                e is UnauthorizedAccessException ? ErrorCategory.PermissionDenied : ErrorCategory.ReadError, file));
+        }
+    }
+
+    private static IEnumerable<string> Parts(string text, string delimiter)
+    {
+        string[] parts = text.Split(delimiter);
+        return parts[^1].Length == 0 ? parts[..^1] : parts;
+    }
+
+    private IEnumerable<object> ProviderItems(string path)
+    {
+        foreach (IContentReader reader in InvokeProvider.Content.GetReader([path], Force, literalPath: LiteralPath is not null))
+        {
+            using (reader)
+            {
+                while (reader.Read(1) is { Count: > 0 } items)
+                {
+                    foreach (object item in items)
+                    {
+                        yield return item;
+                    }
+                }
+
+                reader.Close();
+            }
+        }
+    }
+
+    private void Deliver(IEnumerable<object> items)
+    {
+        if (Tail >= 0)
+        {
+            Queue<object> last = new();
+            foreach (object item in items)
+            {
+                last.Enqueue(item);
+                if (last.Count > Tail)
+                {
+                    last.Dequeue();
+                }
+            }
+
+            items = last;
+        }
+        else if (TotalCount >= 0)
+        {
+            items = items.Take((int)Math.Min(TotalCount, int.MaxValue));
+        }
+
+        if (ReadCount == 1)
+        {
+            foreach (object item in items)
+            {
+                WriteObject(item);
+            }
+
+            return;
+        }
+
+        int size = ReadCount <= 0 ? int.MaxValue : (int)Math.Min(ReadCount, int.MaxValue);
+        List<object> block = [];
+        foreach (object item in items)
+        {
+            block.Add(item);
+            if (block.Count == size)
+            {
+                WriteObject(block.ToArray(), enumerateCollection: false);
+                block.Clear();
+            }
+        }
+
+        if (block.Count > 0)
+        {
+            WriteObject(block.ToArray(), enumerateCollection: false);
+        }
+    }
+}
