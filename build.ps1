@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: MIT
+<#
+.SYNOPSIS
+Builds, shows and tests this project: ./pwshw build.ps1 <task>
+
+.DESCRIPTION
+Build  The cmdlets (out/module/BlksnapPS) and the kernel module for each kernel (out/kmod/<kernel>/blksnap.ko).
+Demo   The main job on a real kernel, in a virtual machine, with every command shown and every claim checked.
+Test   Every test; the last line is "N passed, N failed, N skipped".
+Vm     A virtual machine with the kernel module loaded and the cmdlets imported: a prompt, or -Command, or -File.
+Clean  Removes everything that was built. The kernels in the cache folder stay.
+#>
+param(
+  [Parameter(Position = 0)] [string] $Task,
+  # 6.1 or 6.12. Test and Build take both when it is left out, Demo and Vm the newer.
+  [ValidateSet('6.1', '6.12')] [string[]] $Kernel,
+  # Vm: what to run instead of a prompt.
+  [string] $Command,
+  # Vm: a script of your own to run instead of a prompt; what follows are its arguments.
+  [string] $File,
+  # Test: only these.
+  [ValidateSet('Unit', 'Kernel', 'Pester')] [string[]] $Suite = @('Unit', 'Kernel', 'Pester'),
+  [Parameter(ValueFromRemainingArguments)] [string[]] $Arguments
+)
+
+$ErrorActionPreference = 'Stop'
+$env:DOTNET_NOLOGO = '1'
+$env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+
+$root = $PSScriptRoot
+$out = "$root/out"
+$manifest = "$out/module/BlksnapPS/BlksnapPS.psd1"
+$kernels = @('6.1', '6.12')
+$vm = "$root/tools/vm"
+# The guest runs the PowerShell that runs this script.
+$pwsh = [Environment]::ProcessPath
+$started = [DateTime]::UtcNow
+
+function Write-Step {
+  param([string] $Text)
+  $elapsed = [DateTime]::UtcNow - $started
+  Write-Host ('[{0:00}:{1:00}] {2}' -f [int][Math]::Floor($elapsed.TotalMinutes), $elapsed.Seconds, $Text)
+}
+
+# Runs a program whose failure ends the build; a build log is shown only then.
+function Invoke-Step {
+  param([string] $Text, [string] $Program, [string[]] $With)
+  Write-Step $Text
+  $log = & $Program @With 2>&1
+  if ($LASTEXITCODE -ne 0) {
+    $log | ForEach-Object { Write-Host "$_" }
+    throw "$Text failed with exit code $LASTEXITCODE."
+  }
+}
+
+function Build-Cmdlets {
+  if (-not (Get-Command dotnet -CommandType Application -ErrorAction Ignore)) {
+    throw 'The .NET SDK is missing: install dotnet-sdk-10.0, then run this again.'
+  }
+  $runtime = if ([Runtime.InteropServices.RuntimeInformation]::OSArchitecture -eq 'Arm64') { 'linux-arm64' } else { 'linux-x64' }
+  Invoke-Step 'Building the cmdlets' dotnet @(
+    'publish', "$root/src/BlksnapPS/BlksnapPS.csproj", '-c', 'Release', '-r', $runtime, '-v', 'quiet', '-nologo', '-nodeReuse:false')
+}
+
+# The path of the kernel module for a kernel, built when its sources are newer.
+function Build-KernelModule {
+  param([string] $For)
+  Write-Step "Kernel module for Linux $For"
+  $built = & "$vm/kmod" $For
+  if ($LASTEXITCODE -ne 0) {
+    throw "The kernel module for Linux $For could not be built."
+  }
+  $built
+}
+
+# Runs a command in a guest; what it prints streams down the pipeline, $LASTEXITCODE is its exit code.
+function Invoke-Guest {
+  param([string] $On, [string[]] $Options, [string[]] $Run)
+  & "$vm/run" --kernel $On @Options -- @Run
+}
+
+function Invoke-Build {
+  Build-Cmdlets
+  foreach ($name in $Kernel ? $Kernel : $kernels) {
+    $null = Build-KernelModule $name
+  }
+  Write-Step "Done: $manifest"
+}
+
+function Invoke-Demo {
+  $name = $Kernel ? $Kernel[0] : '6.12'
+  Build-Cmdlets
+  $module = Build-KernelModule $name
+  Write-Step "Starting a guest with Linux $name"
+  # Storage is asked for in small steps, so that the demo's small disks run low.
+  Invoke-Guest $name @('--timeout', '600', '--disk', '1G', '--disk', '1G', '--disk', '1G', '--module', "$module,diff_storage_minimum=65536") @(
+    $pwsh, '-NoProfile', '-File', "$root/examples/Demo.ps1", '-ModulePath', $manifest)
+  $code = $LASTEXITCODE
+  Write-Step ($code -eq 0 ? 'The demo succeeded' : "The demo failed (exit code $code)")
+  $code
+}
+
+function Invoke-Vm {
+  $name = $Kernel ? $Kernel[0] : '6.12'
+  Build-Cmdlets
+  $module = Build-KernelModule $name
+  $options = @('--disk', '1G', '--disk', '1G', '--disk', '1G', '--module', $module)
+  $import = "Import-Module '$manifest'"
+  if ($File) {
+    $script = (Resolve-Path $File).ProviderPath
+    $quoted = @($script) + @($Arguments) | Where-Object { $_ } | ForEach-Object { "'" + $_.Replace("'", "''") + "'" }
+    Invoke-Guest $name ($options + @('--timeout', '0')) @($pwsh, '-NoProfile', '-Command', "$import; & $($quoted -join ' '); exit `$LASTEXITCODE")
+  }
+  elseif ($Command) {
+    Invoke-Guest $name ($options + @('--timeout', '0')) @($pwsh, '-NoProfile', '-Command', "$import; $Command")
+  }
+  else {
+    Write-Step "Starting a guest with Linux $name; scratch disks /dev/vda, /dev/vdb, /dev/vdc; leave with 'exit'"
+    $script:interactive = @('--kernel', $name, '--timeout', '0') + $options + @('--interactive', '--', $pwsh, '-NoProfile', '-NoExit', '-Command', $import)
+    return 0
+  }
+  $LASTEXITCODE
+}
+
+$script:count = @{ Passed = 0; Failed = 0; Skipped = 0 }
+$script:failures = @()
+
+function Add-Count {
+  param([string] $Where, [int] $Passed, [int] $Failed, [int] $Skipped, [string] $Problem)
+  $script:count.Passed += $Passed
+  $script:count.Failed += $Failed
+  $script:count.Skipped += $Skipped
+  if ($Problem) {
+    # A run that broke counts as a failure of its own.
+    $script:count.Failed++
+    $script:failures += "$($Where): $Problem"
+  }
+  elseif ($Failed) {
+    $script:failures += "$($Where): $Failed failed"
+  }
+  Write-Step "$($Where): $Passed passed, $Failed failed, $Skipped skipped$(if ($Problem) { "; $Problem" })"
+}
+
+# What an exit code of a guest says beside the results it has printed.
+function Get-GuestProblem {
+  param([int] $Code, [int] $Ran, [int] $Failed)
+  if ($Code -eq 124) { 'the time limit was reached' }
+  elseif ($Code -eq 125) { 'the guest died' }
+  elseif ($Code -eq 99) { 'the kernel log is not clean' }
+  elseif ($Ran -eq 0) { 'no test ran' }
+  elseif ($Code -ne 0 -and $Failed -eq 0) { "exit code $Code" }
+}
+
+function Test-Unit {
+  foreach ($project in @('Unit', 'Host')) {
+    $folder = "$root/tests/$project"
+    if (-not (Test-Path "$folder/*.csproj")) {
+      continue
+    }
+    Write-Step "Unit tests: tests/$project"
+    $results = "$out/results/$project.trx"
+    $null = Remove-Item $results -Force -ErrorAction Ignore
+    & timeout 900 dotnet test $folder -c Release -nologo -v quiet -nodeReuse:false --logger "trx;LogFileName=$results" --logger 'console;verbosity=minimal' |
+      ForEach-Object { Write-Host $_ }
+    $code = $LASTEXITCODE
+    if (-not (Test-Path $results)) {
+      Add-Count "tests/$project" 0 0 0 "no results, exit code $code"
+      continue
+    }
+    $counters = ([xml][IO.File]::ReadAllText($results)).TestRun.ResultSummary.Counters
+    $failed = [int]$counters.total - [int]$counters.passed - ([int]$counters.total - [int]$counters.executed)
+    $problem = if ($code -eq 124) { 'the time limit was reached' } elseif ($code -ne 0 -and $failed -eq 0) { "exit code $code" } elseif ([int]$counters.executed -eq 0) { 'no test ran' }
+    Add-Count "tests/$project" ([int]$counters.passed) $failed ([int]$counters.total - [int]$counters.executed) $problem
+  }
+}
+
+$testDisks = @('--disk', '512M', '--disk', '512M', '--disk', '512M', '--disk', '512M')
+
+function Test-Kernel {
+  param([string] $Name, [string] $Module)
+  Write-Step "Kernel tests on Linux $Name"
+  $passed = 0
+  $failed = 0
+  $skipped = 0
+  $env:BLKSNAP_MODULE_KO = $Module
+  Invoke-Guest $Name ($testDisks + @('--timeout', '900', '--log', "$out/results/kernel-$Name.log")) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
+    ForEach-Object {
+      Write-Host $_
+      if ($_ -match '^\s*not ok\b') { $failed++ }
+      elseif ($_ -match '^\s*ok\b.*# SKIP') { $skipped++ }
+      elseif ($_ -match '^\s*ok\b') { $passed++ }
+    }
+  $code = $LASTEXITCODE
+  Add-Count "tests/Kernel on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed)
+}
+
+function Test-Pester {
+  param([string] $Name, [string] $Module)
+  Write-Step "Pester tests on Linux $Name"
+  $results = "$out/results/pester-$Name"
+  $null = Remove-Item $results -Recurse -Force -ErrorAction Ignore
+  $null = New-Item $results -ItemType Directory -Force
+  $env:BLKSNAP_MODULE_KO = $Module
+  $env:BLKSNAP_PS_MODULE = $manifest
+  Invoke-Guest $Name ($testDisks + @('--timeout', '900', '--module', $Module, '--share', $results, '--log', "$out/results/pester-$Name.log")) @(
+    $pwsh, '-NoProfile', '-File', "$root/tools/test/Pester.ps1", '-Results', "$results/summary.json") |
+    ForEach-Object { Write-Host $_ }
+  $code = $LASTEXITCODE
+  if (-not (Test-Path "$results/summary.json")) {
+    Add-Count "tests/Pester on Linux $Name" 0 0 0 "no results, exit code $code"
+    return
+  }
+  $summary = [IO.File]::ReadAllText("$results/summary.json") | ConvertFrom-Json
+  Add-Count "tests/Pester on Linux $Name" $summary.Passed $summary.Failed $summary.Skipped (
+    Get-GuestProblem $code ($summary.Passed + $summary.Failed) $summary.Failed)
+}
+
+function Invoke-Test {
+  $null = New-Item "$out/results" -ItemType Directory -Force
+  if ($Suite -contains 'Unit') {
+    Test-Unit
+  }
+  if ($Suite -contains 'Kernel' -or $Suite -contains 'Pester') {
+    if ($Suite -contains 'Pester') {
+      Build-Cmdlets
+    }
+    if ($Suite -contains 'Kernel') {
+      Invoke-Step 'Building the kernel tests' make @('-s', '-C', "$root/tests/Kernel", "OUT=$out/kernel-tests")
+    }
+    $env:BLKSNAP_TEST_DISKS = '/dev/vda /dev/vdb /dev/vdc /dev/vdd'
+    foreach ($name in $Kernel ? $Kernel : $kernels) {
+      try {
+        $module = Build-KernelModule $name
+      }
+      catch {
+        Add-Count "Linux $name" 0 0 0 "$_"
+        continue
+      }
+      if ($Suite -contains 'Kernel') {
+        Test-Kernel $name $module
+      }
+      if ($Suite -contains 'Pester') {
+        Test-Pester $name $module
+      }
+    }
+  }
+  foreach ($line in $script:failures) {
+    Write-Host "FAILED $line"
+  }
+  Write-Host "$($script:count.Passed) passed, $($script:count.Failed) failed, $($script:count.Skipped) skipped"
+  ($script:count.Failed -eq 0 -and $script:count.Passed -gt 0) ? 0 : 1
+}
+
+function Invoke-Clean {
+  Write-Step 'Removing out/ and the bin and obj folders'
+  # Last, and by another program: this PowerShell may itself live in out/.
+  & sh -c 'find "$1/src" "$1/tests" -depth -type d \( -name bin -o -name obj \) -exec rm -rf {} + ; rm -rf "$1/out"' sh $root
+}
+
+function Show-Task {
+  Write-Host @'
+./pwshw build.ps1 <task>
+
+  Build   [-Kernel 6.1|6.12]                 build the cmdlets and the kernel module
+  Demo    [-Kernel 6.1|6.12]                 the main job on a real kernel, checked, in a virtual machine
+  Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Kernel, Pester)
+  Vm      [-Kernel 6.1|6.12]                 a prompt in a virtual machine, module loaded, cmdlets imported
+          [-Command ...] [-File ... [...]]   or a command or a script of your own in it
+  Clean                                      remove everything that was built
+'@
+}
+
+$exitCode = 0
+$script:interactive = $null
+try {
+  switch ($Task) {
+    '' { Show-Task }
+    'Build' { Invoke-Build }
+    # Everything a task prints goes to the console; the last object is its exit code.
+    'Demo' { Invoke-Demo | ForEach-Object { if ($_ -is [int]) { $exitCode = $_ } else { Write-Host $_ } } }
+    'Test' { $exitCode = Invoke-Test }
+    'Vm' {
+      Invoke-Vm | ForEach-Object { if ($_ -is [int]) { $exitCode = $_ } else { Write-Host $_ } }
+      if ($script:interactive) {
+        # Here nothing is captured: the terminal has to be the guest's.
+        & "$vm/run" @interactive
+        $exitCode = $LASTEXITCODE
+      }
+    }
+    'Clean' { Invoke-Clean }
+    default { Show-Task; throw "There is no task '$Task'." }
+  }
+}
+catch {
+  Write-Host "error: $($_.Exception.Message)"
+  $exitCode = 1
+}
+exit $exitCode
