@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Map of changed blocks: a byte for each block says in which snapshot it last changed. */
+#ifndef BLKSNAP_CBT_MAP_H
+#define BLKSNAP_CBT_MAP_H
+
+#include <linux/types.h>
+#include <linux/uuid.h>
+
+/**
+ * struct cbt_map - the change map of one device.
+ *
+ * Two maps of the same length. @write_map is marked by each write; @read_map is
+ * a copy of it as of the last take, for readers. A byte only grows between two
+ * takes, so marking needs no lock: see cbt_map_mark().
+ */
+struct cbt_map {
+	/* Fixed for the life of the map. */
+	sector_t capacity;
+	unsigned int block_shift;	/* bytes */
+	u32 block_count;
+
+	/* Written by cbt_map_switch() only, which nobody else runs beside. */
+	uuid_t generation_id;
+	u8 previous;			/* number of the last take, 0 before the first */
+	u8 active;			/* number that writes are marked with */
+
+	u8 *write_map;
+	u8 *read_map;
+};
+
+struct cbt_map *cbt_map_create(sector_t capacity);
+void cbt_map_free(struct cbt_map *map);
+void cbt_map_mark(struct cbt_map *map, sector_t sector, sector_t count);
+void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count);
+void cbt_map_switch(struct cbt_map *map);
+
+#endif

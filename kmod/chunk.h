@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A chunk: which of its units are copied, and where they are. */
+#ifndef BLKSNAP_CHUNK_H
+#define BLKSNAP_CHUNK_H
+
+#include <linux/bits.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+#include "diff_storage.h"
+
+/* Units of a chunk are the bits of a word. */
+#define CHUNK_MAX_UNITS 64
+
+/**
+ * struct extent - adjacent units of a chunk that are adjacent in the storage too.
+ */
+struct extent {
+	struct extent *next;		/* chunk.lock */
+	struct block_device *bdev;
+	u64 sector : 48;
+	u64 first : 8;			/* unit of the chunk */
+	u64 count : 8;
+};
+
+/**
+ * struct chunk - state of up to 64 units of the original.
+ *
+ * A unit goes one way: untouched, claimed (a copy has been started), held (its
+ * old data are in memory, so the original may be overwritten), stored (they are
+ * in the difference storage). A bit is never cleared. Chunks are made at the
+ * first touch and live as long as their area.
+ */
+struct chunk {
+	spinlock_t lock;		/* irq safe; taken before diff_storage.lock */
+	u64 claimed;			/* lock */
+	u64 held;			/* written under lock, read by chunk_holds() */
+	u64 stored;			/* lock */
+	struct extent *extents;		/* lock: where claimed units are or will be */
+	struct list_head copies;	/* lock: struct copy, not yet stored */
+};
+
+/** chunk_mask() - the bits of units @first to @last. */
+static inline u64 chunk_mask(unsigned int first, unsigned int last)
+{
+	return GENMASK_ULL(last, first);
+}
+
+/**
+ * chunk_holds() - may the original be overwritten in these units?
+ *
+ * Without the lock, since bits are only ever set. What was done before a bit
+ * was set is seen by whoever sees the bit.
+ */
+static inline bool chunk_holds(const struct chunk *chunk, u64 mask)
+{
+	return !(mask & ~smp_load_acquire(&chunk->held));
+}
+
+/** chunk_holds_any() - may the original have been overwritten in one of these units? */
+static inline bool chunk_holds_any(const struct chunk *chunk, u64 mask)
+{
+	return mask & smp_load_acquire(&chunk->held);
+}
+
+int chunk_module_init(void);
+void chunk_module_exit(void);
+
+struct chunk *chunk_create(gfp_t gfp);
+void chunk_free(struct chunk *chunk);
+struct extent *extent_alloc(gfp_t gfp);
+void extent_free(struct extent *extent);
+void chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
+		 const struct region *region, struct extent *extent);
+const struct extent *chunk_find_extent(const struct chunk *chunk, unsigned int unit);
+
+#endif

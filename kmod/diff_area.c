@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include "copy.h"
+#include "diff_area.h"
+#include "event_queue.h"
+#include "params.h"
+
+/* Copies that one write has under way at most, so that a huge one does not take all memory. */
+#define PRESERVE_WINDOW 16
+
+/* Longer ranges are not looked through with preemption disabled. */
+#define SETTLED_MAX_CHUNKS 8
+
+static void area_unused(struct percpu_ref *ref)
+{
+	complete(&container_of(ref, struct diff_area, ref)->unused);
+}
+
+/**
+ * diff_area_create() - an area that keeps nothing yet.
+ * @bdev: the original, held open until the area is freed.
+ * @storage: where old data go.
+ * @events: who hears that the area is lost.
+ *
+ * Return: the area or ERR_PTR(-ENOMEM). May sleep.
+ */
+struct diff_area *diff_area_create(struct block_device *bdev, struct diff_storage *storage,
+				   struct event_queue *events)
+{
+	struct diff_area *area = kzalloc(sizeof(*area), GFP_KERNEL);
+	unsigned int chunk_shift, unit_shift;
+	int ret = -ENOMEM;
+
+	if (!area)
+		return ERR_PTR(ret);
+	area->corrupted_event = event_alloc();
+	if (!area->corrupted_event)
+		goto out_free;
+	init_completion(&area->unused);
+	ret = percpu_ref_init(&area->ref, area_unused, 0, GFP_KERNEL);
+	if (ret)
+		goto out_event;
+
+	area->bdev = bdev;
+	area->storage = storage;
+	area->events = events;
+	area->capacity = bdev_nr_sectors(bdev);
+	xa_init(&area->chunks);
+
+	chunk_shift = params_fit_shift((u64)area->capacity << SECTOR_SHIFT, chunk_minimum_shift,
+				       chunk_maximum_shift, 1ULL << chunk_maximum_count_shift);
+	unit_shift = max_t(unsigned int, PAGE_SHIFT, ilog2(bdev_logical_block_size(bdev)));
+	chunk_shift = max(chunk_shift, unit_shift);
+	unit_shift = max_t(unsigned int, unit_shift, chunk_shift - ilog2(CHUNK_MAX_UNITS));
+	area->chunk_shift = chunk_shift - SECTOR_SHIFT;
+	area->unit_shift = unit_shift - SECTOR_SHIFT;
+	return area;
+
+out_event:
+	kfree(area->corrupted_event);
+out_free:
+	kfree(area);
+	return ERR_PTR(ret);
+}
+
+/** diff_area_kill() - no new users from now on; diff_area_free() has to follow. */
+void diff_area_kill(struct diff_area *area)
+{
+	percpu_ref_kill(&area->ref);
+}
+
+/** diff_area_free() - wait for the last user and free the area. May sleep. */
+void diff_area_free(struct diff_area *area)
+{
+	struct chunk *chunk;
+	unsigned long index;
+
+	wait_for_completion(&area->unused);
+	percpu_ref_exit(&area->ref);
+	xa_for_each(&area->chunks, index, chunk)
+		chunk_free(chunk);
+	xa_destroy(&area->chunks);
+	kfree(area->corrupted_event);
+	kfree(area);
+}
+
+/**
+ * diff_area_fail() - the area cannot show its image any more.
+ * @area: the area.
+ * @error: why, an errno (positive).
+ *
+ * The first call counts, and is told to user space. Whoever overwrites the
+ * original afterwards has seen the error, so an image read that finds no error
+ * after it got its data has got the right data. Any context.
+ */
+void diff_area_fail(struct diff_area *area, int error)
+{
+	dev_t dev = area->bdev->bd_dev;
+	struct blk_snap_event_corrupted data = {
+		.orig_dev_id = { .mj = MAJOR(dev), .mn = MINOR(dev) },
+		.err_code = error,
+	};
+	struct event *event;
+
+	if (cmpxchg(&area->error, 0, error))
+		return;
+	event = area->corrupted_event;
+	area->corrupted_event = NULL;
+	event_fill(event, blk_snap_event_code_corrupted, &data, sizeof(data));
+	event_queue_push(area->events, event);
+	pr_err("the image of %u:%u is lost, error %d\n", MAJOR(dev), MINOR(dev), error);
+}
+
+/* struct span - the part of a range that lies in one chunk. */
+struct span {
+	unsigned long index;		/* of the chunk */
+	sector_t start;			/* first sector of the chunk */
+	sector_t next;			/* first sector behind the part */
+	u64 mask;			/* units that it touches */
+};
+
+static struct span span_at(const struct diff_area *area, sector_t sector, sector_t end)
+{
+	struct span span;
+
+	span.index = sector >> area->chunk_shift;
+	span.start = (sector_t)span.index << area->chunk_shift;
+	span.next = min_t(sector_t, end, span.start + (1ULL << area->chunk_shift));
+	span.mask = chunk_mask((sector - span.start) >> area->unit_shift,
+			       (span.next - 1 - span.start) >> area->unit_shift);
+	return span;
+}
+
+/**
+ * diff_area_settled() - may a write to these sectors go on at once?
+ * @area: the area.
+ * @sector: first sector of the original.
+ * @count: how many.
+ *
+ * Return: true if all old data are kept, false if not or if it would take long
+ * to find out. Any context.
+ */
+bool diff_area_settled(struct diff_area *area, sector_t sector, sector_t count)
+{
+	sector_t end = min(sector + count, area->capacity);
+
+	if (diff_area_failed(area) || sector >= end)
+		return true;
+	if ((end - 1) >> area->chunk_shift >= (sector >> area->chunk_shift) + SETTLED_MAX_CHUNKS)
+		return false;
+	while (sector < end) {
+		struct span span = span_at(area, sector, end);
+		struct chunk *chunk = xa_load(&area->chunks, span.index);
+
+		if (!chunk || !chunk_holds(chunk, span.mask))
+			return false;
+		sector = span.next;
+	}
+	return true;
+}
+
+/**
+ * diff_area_touched() - may the original have changed in these sectors?
+ * @area: the area.
+ * @sector: first sector.
+ * @count: how many, not beyond the end.
+ *
+ * Any context.
+ */
+bool diff_area_touched(struct diff_area *area, sector_t sector, sector_t count)
+{
+	sector_t end = sector + count;
+
+	while (sector < end) {
+		struct span span = span_at(area, sector, end);
+		struct chunk *chunk = xa_load(&area->chunks, span.index);
+
+		if (chunk && chunk_holds_any(chunk, span.mask))
+			return true;
+		sector = span.next;
+	}
+	return false;
+}
+
+/* Only process context stores, so the array's own lock is a plain one. */
+static struct chunk *get_chunk(struct diff_area *area, unsigned long index, gfp_t gfp)
+{
+	struct chunk *chunk = xa_load(&area->chunks, index);
+	struct chunk *old;
+
+	if (chunk)
+		return chunk;
+	chunk = chunk_create(gfp);
+	if (!chunk)
+		return NULL;
+	old = xa_cmpxchg(&area->chunks, index, NULL, chunk, gfp);
+	if (!old)
+		return chunk;
+	chunk_free(chunk);
+	return xa_is_err(old) ? NULL : old;
+}
+
+static unsigned int run_length(u64 mask, unsigned int first)
+{
+	u64 gap = ~(mask >> first);
+
+	return gap ? __ffs64(gap) : CHUNK_MAX_UNITS;
+}
+
+/* Claim the first units of the span that are still missing, and copy them. */
+static void start_copy(struct diff_area *area, struct chunk *chunk, const struct span *span,
+		       struct copy *copy, struct preserve *preserve)
+{
+	unsigned int first, units;
+	u64 missing;
+
+	spin_lock_irq(&chunk->lock);
+	missing = span->mask & ~chunk->claimed;
+	if (!missing)
+		goto out_unlock;
+	first = __ffs64(missing);
+	units = min(run_length(missing, first), copy->units);
+	units = diff_storage_alloc(area->storage, 1U << area->unit_shift, units, &copy->region);
+	if (!units) {
+		diff_area_fail(area, ENOSPC);
+		goto out_unlock;
+	}
+	chunk_claim(chunk, first, units, &copy->region, copy->extent);
+	copy->extent = NULL;
+	copy->chunk = chunk;
+	copy->first = first;
+	copy->units = units;
+	copy->sector = span->start + ((sector_t)first << area->unit_shift);
+	copy->sectors = min((sector_t)units << area->unit_shift, area->capacity - copy->sector);
+	copy->owner = preserve;
+	copy->owner_until_stored = preserve->until_stored;
+	atomic_inc(&preserve->pending);
+	list_add_tail(&copy->link, &chunk->copies);
+	spin_unlock_irq(&chunk->lock);
+
+	copy_start(copy);
+	return;
+
+out_unlock:
+	spin_unlock_irq(&chunk->lock);
+	copy_put(copy);
+}
+
+/* All units are claimed. Is one of them being copied for somebody else? Then wait for it. */
+static bool wait_for_others(struct chunk *chunk, u64 mask, struct preserve *preserve)
+{
+	struct copy *copy;
+	bool wait = false;
+
+	spin_lock_irq(&chunk->lock);
+	mask &= ~(preserve->until_stored ? chunk->stored : chunk->held);
+	if (!mask)
+		goto out;
+	list_for_each_entry(copy, &chunk->copies, link) {
+		if (copy->owner == preserve)
+			continue;
+		if (!(mask & chunk_mask(copy->first, copy->first + copy->units - 1)))
+			continue;
+		atomic_inc(&preserve->pending);
+		list_add_tail(&preserve->link, preserve->until_stored ?
+			      &copy->store_waiters : &copy->load_waiters);
+		wait = true;
+		break;
+	}
+out:
+	spin_unlock_irq(&chunk->lock);
+	return wait;
+}
+
+static int preserve_some(struct diff_area *area, struct preserve *preserve, gfp_t gfp)
+{
+	unsigned int started = 0;
+
+	while (preserve->pos < preserve->end && !diff_area_failed(area)) {
+		struct span span = span_at(area, preserve->pos, preserve->end);
+		struct chunk *chunk = get_chunk(area, span.index, gfp);
+		struct copy *copy;
+		u64 missing;
+
+		if (!chunk)
+			return -ENOMEM;
+		missing = span.mask & ~READ_ONCE(chunk->claimed);
+		if (!missing) {
+			if (wait_for_others(chunk, span.mask, preserve))
+				return 0;
+			preserve->pos = span.next;
+			continue;
+		}
+		if (started++ == PRESERVE_WINDOW)
+			return 0;
+		copy = copy_alloc(area, run_length(missing, __ffs64(missing)), gfp);
+		if (!copy)
+			return -ENOMEM;
+		start_copy(area, chunk, &span, copy, preserve);
+	}
+	return 0;
+}
+
+/** preserve_put() - one copy less to wait for; the last one tells the owner. Any context. */
+void preserve_put(struct preserve *preserve)
+{
+	if (atomic_dec_and_test(&preserve->pending))
+		preserve->ready(preserve);
+}
+
+/**
+ * diff_area_preserve() - see to it that the old data of a range are kept.
+ * @area: the area; the caller holds a reference until the end.
+ * @preserve: the range; @preserve->end is not beyond the capacity.
+ * @gfp: GFP_NOIO to get on whatever it takes, or without __GFP_DIRECT_RECLAIM.
+ *
+ * Does not sleep for a copy. Return: 0 when all is kept or the area is lost,
+ * -EINPROGRESS when @preserve->ready will be called (from any context) and this
+ * function has to be called again then, -ENOMEM when it has to be called again
+ * with a @gfp that may sleep.
+ */
+int diff_area_preserve(struct diff_area *area, struct preserve *preserve, gfp_t gfp)
+{
+	int ret;
+
+	do {
+		atomic_set(&preserve->pending, 1);
+		ret = preserve_some(area, preserve, gfp);
+		if (ret && gfpflags_allow_blocking(gfp)) {
+			diff_area_fail(area, ENOMEM);
+			ret = 0;
+		}
+		if (!atomic_dec_and_test(&preserve->pending))
+			return -EINPROGRESS;
+		if (diff_area_failed(area))
+			return 0;
+	} while (!ret && preserve->pos < preserve->end);
+	return ret;
+}
+
+/* The state of one chunk from a sector on. Return: whether the run may go on behind it. */
+static bool locate_in_chunk(struct diff_area *area, struct chunk *chunk, sector_t sector,
+			    const struct span *span, struct data_run *run)
+{
+	unsigned int unit = (sector - span->start) >> area->unit_shift;
+	sector_t within = sector - span->start;
+	sector_t end = span->next - span->start;	/* of the run, in the chunk */
+	const struct extent *extent;
+	unsigned long flags;
+	struct copy *copy;
+	u64 held;
+
+	spin_lock_irqsave(&chunk->lock, flags);
+	held = chunk->held >> unit;
+	if (!(held & 1)) {
+		if (held)
+			end = min(end, (sector_t)(unit + __ffs64(held)) << area->unit_shift);
+		run->sectors += end - within;
+		spin_unlock_irqrestore(&chunk->lock, flags);
+		return span->start + end == span->next;
+	}
+	if (run->sectors)
+		goto out;	/* the run so far is in the original, this is not */
+
+	if (chunk->stored & BIT_ULL(unit)) {
+		extent = chunk_find_extent(chunk, unit);
+		end = min(end, (sector_t)(extent->first + extent->count) << area->unit_shift);
+		run->place = data_in_storage;
+		run->region.bdev = extent->bdev;
+		run->region.sector = extent->sector + within -
+				     ((sector_t)extent->first << area->unit_shift);
+		run->sectors = end - within;
+		goto out;
+	}
+	list_for_each_entry(copy, &chunk->copies, link) {
+		if (unit < copy->first || unit >= copy->first + copy->units)
+			continue;
+		refcount_inc(&copy->refs);
+		end = min(end, (sector_t)(copy->first + copy->units) << area->unit_shift);
+		run->place = data_in_memory;
+		run->copy = copy;
+		run->copy_offset = within - ((sector_t)copy->first << area->unit_shift);
+		run->sectors = end - within;
+		goto out;
+	}
+	/* Held, but neither stored nor in memory: storing it failed, and so did the area. */
+out:
+	spin_unlock_irqrestore(&chunk->lock, flags);
+	return false;
+}
+
+/**
+ * diff_area_locate() - where the image has its data from.
+ * @area: the area.
+ * @sector: first sector of the image.
+ * @count: how many, not beyond the end.
+ * @run: filled in with the longest run from @sector on that is in one place. If
+ *	 that is memory, the caller has to drop the reference to @run->copy.
+ *	 Zero sectors long if the area is lost.
+ *
+ * Data in the original may be overwritten at any time: who reads them has to ask
+ * diff_area_touched() and diff_area_failed() afterwards. Any context.
+ */
+void diff_area_locate(struct diff_area *area, sector_t sector, sector_t count,
+		      struct data_run *run)
+{
+	sector_t end = sector + count;
+	bool more = true;
+
+	run->place = data_in_original;
+	run->region.bdev = area->bdev;
+	run->region.sector = sector;
+	run->sectors = 0;
+	run->copy = NULL;
+
+	while (more && sector < end) {
+		struct span span = span_at(area, sector, end);
+		struct chunk *chunk = xa_load(&area->chunks, span.index);
+
+		if (chunk)
+			more = locate_in_chunk(area, chunk, sector, &span, run);
+		else
+			run->sectors += span.next - sector;
+		sector = span.next;
+	}
+}

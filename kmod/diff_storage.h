@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Difference storage: where the old data of changed blocks are kept. */
+#ifndef BLKSNAP_DIFF_STORAGE_H
+#define BLKSNAP_DIFF_STORAGE_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+
+#include "blksnap.h"
+
+struct block_device;
+struct event;
+struct event_queue;
+
+/** struct region - sectors handed out for old data. */
+struct region {
+	struct block_device *bdev;
+	sector_t sector;
+};
+
+/**
+ * struct diff_storage - the storage of one snapshot, shared by its devices.
+ *
+ * Ranges are used in the order in which they were given, from front to back,
+ * and nothing is given back before the snapshot ends.
+ */
+struct diff_storage {
+	struct mutex append_lock;	/* one append at a time; protects files and devices */
+	struct list_head devices;	/* append_lock: struct storage_device */
+	struct list_head files;		/* append_lock: struct held_file */
+	unsigned int block_limit;	/* bytes: largest logical block that can be used */
+
+	struct event_queue *events;
+
+	spinlock_t lock;		/* irq safe, protects what follows */
+	struct list_head ranges;	/* struct storage_range */
+	struct storage_range *current_range;
+	unsigned int range_count;
+	u64 capacity;			/* sectors given */
+	u64 filled;			/* sectors in use, or lost at the end of a range */
+	u64 requested;			/* sectors asked for */
+	u64 low_mark;			/* ask for more when so few sectors are free */
+	bool low;			/* asked, and not answered yet */
+	struct event *low_event;	/* the next one */
+};
+
+int diff_storage_init(struct diff_storage *storage, struct event_queue *events);
+void diff_storage_free(struct diff_storage *storage);
+int diff_storage_append(struct diff_storage *storage, dev_t dev,
+			const struct blk_snap_block_range *ranges, u32 count);
+int diff_storage_hold_file(struct diff_storage *storage, int fd);
+unsigned int diff_storage_alloc(struct diff_storage *storage, unsigned int unit_sectors,
+				unsigned int units, struct region *region);
+u32 diff_storage_list(struct diff_storage *storage, struct blk_snap_storage_range *ranges,
+		      u32 count);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/blkdev.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
+#include "compat.h"
+#include "copy.h"
+#include "diff_area.h"
+#include "filter.h"
+#include "image_io.h"
+#include "tracked_bio.h"
+#include "tracker.h"
+
+/*
+ * ftrace stops each call of submit_bio_noacct() in filter_hook(), which lets it
+ * go on, or sends it to filter_submit() instead. A write that has been dealt
+ * with is submitted by calling submit_bio_noacct() again: it carries the mark of
+ * its tracker (its end_io function, see tracked_bio.c), and is let go on then.
+ */
+
+static bool is_own_bio(const struct bio *bio)
+{
+	return copy_is_own_bio(bio) || image_io_is_own_bio(bio);
+}
+
+static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
+				struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct bio *bio;
+
+	if (!static_branch_unlikely(&trackers_exist))
+		return;
+	bio = (struct bio *)fregs_argument(fregs);
+	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
+		return;
+	if (!tracker_passes(bio))
+		fregs_redirect(fregs, filter_submit);
+}
+
+static struct ftrace_ops filter_ops = {
+	.func = filter_hook,
+	.flags = FTRACE_OPS_FL_IPMODIFY
+#ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+		| FTRACE_OPS_FL_SAVE_REGS
+#endif
+};
+
+/* Writers wait here while too many old data are in memory, if they may. */
+static bool may_throttle(const struct bio *bio)
+{
+	/* A driver's own threads serve others, who would wait as well. */
+	return !(bio->bi_opf & REQ_NOWAIT) && !current->bio_list &&
+	       !(current->flags & (PF_LOCAL_THROTTLE | PF_MEMALLOC | PF_KTHREAD));
+}
+
+static void submit(struct bio *bio, bool may_wait)
+{
+	struct tracker *tracker;
+	sector_t sector, count;
+
+	for (;;) {
+		rcu_read_lock();
+		tracker = tracker_of_bio(bio, &sector, &count);
+		if (!tracker) {
+			rcu_read_unlock();
+			submit_bio_noacct(bio);
+			return;
+		}
+		if (percpu_ref_tryget_live(&tracker->inflight)) {
+			rcu_read_unlock();
+			break;
+		}
+		if (tracker_park_if_gated(tracker, bio)) {
+			rcu_read_unlock();
+			return;
+		}
+		/* The gate has just opened, or the tracker is on its way out. */
+		rcu_read_unlock();
+		cpu_relax();
+	}
+
+	if (tracked_bio_start(tracker, bio, sector, count,
+			      may_wait ? GFP_NOIO : GFP_NOWAIT | __GFP_NOWARN))
+		return;
+	/* No memory, and no way to wait for it here. */
+	tracker_park(tracker, bio);
+	percpu_ref_put(&tracker->inflight);
+}
+
+/**
+ * filter_submit() - what a write goes through instead of submit_bio_noacct().
+ * @bio: a write to tracked sectors.
+ *
+ * Process context. Does not wait for copies; waits for memory where that is safe:
+ * below another driver's submit function it is not, since bios that hold memory
+ * may be queued behind this very call.
+ */
+void filter_submit(struct bio *bio)
+{
+	if (may_throttle(bio) && copy_memory_short())
+		copy_memory_wait();
+	submit(bio, !(bio->bi_opf & REQ_NOWAIT) && !current->bio_list);
+}
+
+/** filter_resubmit() - the same for a write that was parked, from a worker. */
+void filter_resubmit(struct bio *bio)
+{
+	submit(bio, true);
+}
+
+#ifdef HAVE_RW_PAGE
+/*
+ * Some drivers can write a page without a bio, which nobody would see. They are
+ * allowed to say that they cannot, and then the caller makes a bio.
+ */
+static int page_write_unsupported(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static void notrace page_write_hook(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	if (static_branch_unlikely(&trackers_exist))
+		fregs_redirect(fregs, page_write_unsupported);
+}
+
+static struct ftrace_ops page_write_ops = {
+	.func = page_write_hook,
+	.flags = FTRACE_OPS_FL_IPMODIFY
+#ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+		| FTRACE_OPS_FL_SAVE_REGS
+#endif
+};
+
+static int hook_page_write(void)
+{
+	static char name[] = "bdev_write_page";
+	int ret = ftrace_set_filter(&page_write_ops, name, strlen(name), 0);
+
+	return ret ?: register_ftrace_function(&page_write_ops);
+}
+
+static void unhook_page_write(void)
+{
+	unregister_ftrace_function(&page_write_ops);
+	ftrace_free_filter(&page_write_ops);
+}
+#else
+static int hook_page_write(void)
+{
+	return 0;
+}
+
+static void unhook_page_write(void)
+{
+}
+#endif
+
+/** filter_module_init() - from now on every write is looked at. */
+int __init filter_module_init(void)
+{
+	static char name[] = "submit_bio_noacct";
+	int ret;
+
+	ret = ftrace_set_filter(&filter_ops, name, strlen(name), 0);
+	if (ret)
+		return ret;
+	ret = register_ftrace_function(&filter_ops);
+	if (ret)
+		goto out_free;
+	ret = hook_page_write();
+	if (ret)
+		goto out_unregister;
+	return 0;
+
+out_unregister:
+	unregister_ftrace_function(&filter_ops);
+out_free:
+	ftrace_free_filter(&filter_ops);
+	return ret;
+}
+
+/**
+ * filter_module_exit() - stop looking at writes.
+ *
+ * There are no trackers any more. When this returns, nobody is inside of the
+ * functions of this file.
+ */
+void filter_module_exit(void)
+{
+	unhook_page_write();
+	unregister_ftrace_function(&filter_ops);
+	ftrace_free_filter(&filter_ops);
+	/* A call that was sent to filter_submit() may not have got there yet. */
+	synchronize_rcu_tasks();
+}

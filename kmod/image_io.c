@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/blkdev.h>
+#include <linux/mempool.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "cbt_map.h"
+#include "copy.h"
+#include "diff_area.h"
+#include "image_io.h"
+
+#define IMAGE_IO_RESERVE 64
+
+/* struct image_io - a bio of an image, until all pieces of it are done. */
+struct image_io {
+	struct bio *bio;
+	struct diff_area *area;		/* holds a reference */
+	struct cbt_map *cbt;
+	struct bvec_iter rest;		/* owner only: what no piece was made for yet */
+	atomic_t pending;		/* pieces, and the one who makes them */
+	blk_status_t status;		/* of the piece that failed */
+	struct preserve preserve;	/* for a write */
+	struct work_struct work;
+};
+
+/* struct image_piece - part of an image bio, read from or written to one place. */
+struct image_piece {
+	struct image_io *io;
+	enum data_place place;
+	struct bvec_iter part;		/* of the image bio */
+	struct work_struct work;
+	struct bio bio;			/* last: its vectors may follow */
+};
+
+static struct kmem_cache *image_io_cache;
+static mempool_t image_io_pool;
+static struct bio_set piece_bios;
+static struct workqueue_struct *image_queue;
+
+static void image_io_work(struct work_struct *work);
+
+int __init image_io_module_init(void)
+{
+	int ret = -ENOMEM;
+
+	image_io_cache = KMEM_CACHE(image_io, 0);
+	if (!image_io_cache)
+		return ret;
+	ret = mempool_init_slab_pool(&image_io_pool, IMAGE_IO_RESERVE, image_io_cache);
+	if (ret)
+		goto out_cache;
+	ret = bioset_init(&piece_bios, IMAGE_IO_RESERVE, offsetof(struct image_piece, bio), 0);
+	if (ret)
+		goto out_pool;
+	ret = -ENOMEM;
+	image_queue = alloc_workqueue("blksnap_image", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!image_queue)
+		goto out_bios;
+	return 0;
+
+out_bios:
+	bioset_exit(&piece_bios);
+out_pool:
+	mempool_exit(&image_io_pool);
+out_cache:
+	kmem_cache_destroy(image_io_cache);
+	return ret;
+}
+
+void image_io_module_exit(void)
+{
+	destroy_workqueue(image_queue);
+	bioset_exit(&piece_bios);
+	mempool_exit(&image_io_pool);
+	kmem_cache_destroy(image_io_cache);
+}
+
+/** image_io_is_own_bio() - is this a piece of an image bio? */
+bool image_io_is_own_bio(const struct bio *bio)
+{
+	return bio->bi_pool == &piece_bios;
+}
+
+static void image_io_put(struct image_io *io)
+{
+	struct diff_area *area = io->area;
+	struct bio *bio = io->bio;
+
+	if (!atomic_dec_and_test(&io->pending))
+		return;
+	bio->bi_status = io->status;
+	mempool_free(io, &image_io_pool);
+	bio_endio(bio);
+	diff_area_put(area);
+}
+
+static void piece_end_io(struct bio *bio)
+{
+	struct image_piece *piece = container_of(bio, struct image_piece, bio);
+	struct image_io *io = piece->io;
+	sector_t sector = piece->part.bi_sector;
+	sector_t count = piece->part.bi_size >> SECTOR_SHIFT;
+
+	if (bio->bi_status) {
+		io->status = bio->bi_status;
+	} else if (piece->place == data_in_original) {
+		/*
+		 * The data are right if the original could not be overwritten
+		 * until now: the bits are set before it is.
+		 */
+		smp_mb();
+		if (diff_area_failed(io->area)) {
+			io->status = BLK_STS_IOERR;
+		} else if (diff_area_touched(io->area, sector, count)) {
+			queue_work(image_queue, &piece->work);
+			return;
+		}
+	}
+	bio_put(bio);
+	image_io_put(io);
+}
+
+static void piece_again(struct work_struct *work);
+
+static int start_piece(struct image_io *io, const struct data_run *run, struct bvec_iter part,
+		       gfp_t gfp)
+{
+	struct bio *bio = bio_alloc_clone(run->region.bdev, io->bio, gfp, &piece_bios);
+	struct image_piece *piece;
+
+	if (!bio)
+		return -ENOMEM;
+	piece = container_of(bio, struct image_piece, bio);
+	piece->io = io;
+	piece->place = run->place;
+	piece->part = part;
+	INIT_WORK(&piece->work, piece_again);
+
+	bio->bi_iter = part;
+	bio->bi_iter.bi_sector = run->region.sector;
+	/* The storage lives as long as the snapshot: nothing has to be durable. */
+	bio->bi_opf &= ~(REQ_PREFLUSH | REQ_FUA);
+	bio->bi_end_io = piece_end_io;
+	atomic_inc(&io->pending);
+	submit_bio_noacct(bio);
+	return 0;
+}
+
+/*
+ * Make pieces of a part of the bio. @part is what is left of it, also when there
+ * is no memory to go on.
+ */
+static int make_pieces(struct image_io *io, struct bvec_iter *part, gfp_t gfp)
+{
+	while (part->bi_size) {
+		struct bvec_iter piece = *part;
+		struct data_run run;
+
+		if (diff_area_failed(io->area))
+			goto fail;
+		diff_area_locate(io->area, part->bi_sector, part->bi_size >> SECTOR_SHIFT, &run);
+		if (!run.sectors)
+			goto fail;
+		piece.bi_size = run.sectors << SECTOR_SHIFT;
+		if (run.place == data_in_memory) {
+			if (!op_is_write(bio_op(io->bio)))
+				copy_read(run.copy, run.copy_offset, io->bio, piece);
+			copy_put(run.copy);
+		} else if (start_piece(io, &run, piece, gfp)) {
+			return -ENOMEM;
+		}
+		bio_advance_iter(io->bio, part, piece.bi_size);
+	}
+	return 0;
+
+fail:
+	io->status = BLK_STS_IOERR;
+	part->bi_size = 0;
+	return 0;
+}
+
+/* The original was overwritten while it was read: the old data are elsewhere by now. */
+static void piece_again(struct work_struct *work)
+{
+	struct image_piece *piece = container_of(work, struct image_piece, work);
+	struct image_io *io = piece->io;
+	struct bvec_iter part = piece->part;
+
+	bio_put(&piece->bio);
+	make_pieces(io, &part, GFP_NOIO);
+	image_io_put(io);
+}
+
+static void image_io_continue(struct image_io *io, gfp_t gfp)
+{
+	if (make_pieces(io, &io->rest, gfp))
+		queue_work(image_queue, &io->work);
+	else
+		image_io_put(io);
+}
+
+/* A write: first see to it that the storage holds all units that it touches, whole. */
+static void image_write(struct image_io *io)
+{
+	if (diff_area_preserve(io->area, &io->preserve, GFP_NOIO) == -EINPROGRESS)
+		return;
+	cbt_map_mark_both(io->cbt, io->rest.bi_sector, io->rest.bi_size >> SECTOR_SHIFT);
+	image_io_continue(io, GFP_NOIO);
+}
+
+static void image_io_work(struct work_struct *work)
+{
+	struct image_io *io = container_of(work, struct image_io, work);
+
+	if (op_is_write(bio_op(io->bio)))
+		image_write(io);
+	else
+		image_io_continue(io, GFP_NOIO);
+}
+
+static void image_write_ready(struct preserve *preserve)
+{
+	struct image_io *io = container_of(preserve, struct image_io, preserve);
+
+	queue_work(image_queue, &io->work);
+}
+
+/**
+ * image_io_start() - read or write an image.
+ * @area: the area of the image; the caller's reference is passed on.
+ * @cbt: the map of the original.
+ * @bio: not beyond the end of the image.
+ * @gfp: GFP_NOIO, or without __GFP_DIRECT_RECLAIM.
+ *
+ * Return: false if there is no memory, and nothing was done; only where @gfp
+ * cannot wait.
+ */
+bool image_io_start(struct diff_area *area, struct cbt_map *cbt, struct bio *bio, gfp_t gfp)
+{
+	struct image_io *io = mempool_alloc(&image_io_pool, gfp);
+	sector_t count = bio_sectors(bio);
+
+	if (!io)
+		return false;
+	io->bio = bio;
+	io->area = area;
+	io->cbt = cbt;
+	io->rest = bio->bi_iter;
+	io->status = BLK_STS_OK;
+	atomic_set(&io->pending, 1);
+	INIT_WORK(&io->work, image_io_work);
+
+	if (op_is_write(bio_op(bio))) {
+		io->preserve.pos = bio->bi_iter.bi_sector;
+		io->preserve.end = bio_end_sector(bio);
+		io->preserve.until_stored = true;
+		io->preserve.ready = image_write_ready;
+		queue_work(image_queue, &io->work);
+		return true;
+	}
+	atomic64_add(count, &area->image_read);
+	image_io_continue(io, gfp);
+	return true;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What each request does: arguments in, work, answers out. */
+#ifndef BLKSNAP_REQUESTS_H
+#define BLKSNAP_REQUESTS_H
+
+#include "blksnap.h"
+
+/* A pointer in a structure that user space has filled in. */
+#define user_pointer(pointer) ((void __user __force *)(pointer))
+
+/* Each takes the user's argument, and returns 0, a count or an error. */
+
+/* tracker_requests.c */
+long request_tracker_remove(void __user *argument);
+long request_tracker_collect(void __user *argument);
+long request_tracker_read_cbt_map(void __user *argument);
+long request_tracker_mark_dirty_blocks(void __user *argument);
+
+/* snapshot_requests.c */
+long request_version(void __user *argument);
+long request_mod(void __user *argument);
+long request_snapshot_create(void __user *argument);
+long request_snapshot_destroy(void __user *argument);
+long request_snapshot_append_storage(void __user *argument);
+long request_snapshot_take(void __user *argument);
+long request_snapshot_collect(void __user *argument);
+long request_snapshot_collect_images(void __user *argument);
+long request_snapshot_wait_event(void __user *argument);
+
+/* status_requests.c */
+long request_snapshot_status(void __user *argument);
+long request_snapshot_collect_devices(void __user *argument);
+long request_snapshot_collect_storage(void __user *argument);
+long request_snapshot_hold_file(void __user *argument);
+
+#endif

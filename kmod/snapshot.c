@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blk-integrity.h>
+#include <linux/blkdev.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "cbt_map.h"
+#include "diff_area.h"
+#include "snapimage.h"
+#include "snapshot.h"
+#include "tracker.h"
+
+/* Protects the list only; nothing else is done under it. */
+static DEFINE_MUTEX(snapshots_lock);
+static LIST_HEAD(snapshots);
+
+static void snapshot_free(struct kref *ref)
+{
+	struct snapshot *snapshot = container_of(ref, struct snapshot, ref);
+
+	event_queue_free(&snapshot->events);
+	kvfree(snapshot->devices);
+	kfree(snapshot);
+}
+
+/** snapshot_put() - drop a reference. */
+void snapshot_put(struct snapshot *snapshot)
+{
+	kref_put(&snapshot->ref, snapshot_free);
+}
+
+static struct snapshot *find(const uuid_t *id)
+{
+	struct snapshot *snapshot;
+
+	list_for_each_entry(snapshot, &snapshots, link)
+		if (uuid_equal(&snapshot->id, id))
+			return snapshot;
+	return NULL;
+}
+
+/** snapshot_get() - a reference to the snapshot with this id, or NULL. */
+struct snapshot *snapshot_get(const uuid_t *id)
+{
+	struct snapshot *snapshot;
+
+	mutex_lock(&snapshots_lock);
+	snapshot = find(id);
+	if (snapshot)
+		kref_get(&snapshot->ref);
+	mutex_unlock(&snapshots_lock);
+	return snapshot;
+}
+
+/** snapshot_get_locked() - the same, locked, and not released. May sleep. */
+struct snapshot *snapshot_get_locked(const uuid_t *id)
+{
+	struct snapshot *snapshot = snapshot_get(id);
+
+	if (!snapshot)
+		return NULL;
+	mutex_lock(&snapshot->lock);
+	if (!snapshot->released)
+		return snapshot;
+	snapshot_put_locked(snapshot);
+	return NULL;
+}
+
+/** snapshot_put_locked() - undo snapshot_get_locked(). */
+void snapshot_put_locked(struct snapshot *snapshot)
+{
+	mutex_unlock(&snapshot->lock);
+	snapshot_put(snapshot);
+}
+
+/*
+ * Take a snapshot apart, whatever state it is in. All grace periods are waited
+ * for once, not once for each device.
+ */
+static void release(struct snapshot *snapshot)
+{
+	struct snapshot_device *device;
+	u32 i;
+
+	snapshot->released = true;
+	event_queue_close(&snapshot->events);
+
+	for (i = 0; i < snapshot->count; i++) {
+		device = &snapshot->devices[i];
+		if (device->image)
+			snapimage_destroy(device->image);
+		if (!device->tracker)
+			continue;
+		rcu_assign_pointer(device->tracker->area, NULL);
+		tracker_stop_counting(device->tracker);
+	}
+	synchronize_rcu();
+	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].area)
+			diff_area_kill(snapshot->devices[i].area);
+	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].area)
+			diff_area_free(snapshot->devices[i].area);
+
+	mutex_lock(&trackers_lock);
+	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].tracker)
+			snapshot->devices[i].tracker->owner = NULL;
+	mutex_unlock(&trackers_lock);
+
+	for (i = 0; i < snapshot->count; i++)
+		bdev_ref_close(&snapshot->devices[i].ref);
+	diff_storage_free(&snapshot->storage);
+	module_put(THIS_MODULE);
+}
+
+static int check_device(struct block_device *bdev)
+{
+	/* What writes to an image is this module itself. */
+	if (snapimage_is(bdev))
+		return -EOPNOTSUPP;
+	/* Zones are not overwritten but reset, and checksums would not be copied. */
+	if (bdev_is_zoned(bdev) || blk_get_integrity(bdev->bd_disk))
+		return -EOPNOTSUPP;
+	if (bdev_logical_block_size(bdev) > PAGE_SIZE)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int add_device(struct snapshot *snapshot, struct snapshot_device *device, dev_t dev)
+{
+	struct tracker *tracker;
+	int ret;
+
+	ret = bdev_ref_open(&device->ref, dev);
+	if (ret)
+		return ret;
+	ret = check_device(device->ref.bdev);
+	if (ret)
+		return ret;
+	tracker = tracker_attach(device->ref.bdev);
+	if (IS_ERR(tracker))
+		return PTR_ERR(tracker);
+	if (tracker->owner)
+		return tracker->owner == snapshot ? -EINVAL : -EALREADY;
+	tracker->owner = snapshot;
+	device->tracker = tracker;
+	tracker_start_counting(tracker);
+	snapshot->storage.block_limit = min(snapshot->storage.block_limit,
+					    bdev_logical_block_size(device->ref.bdev));
+	return 0;
+}
+
+static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *devs)
+{
+	int ret = 0;
+	u32 i;
+
+	mutex_lock(&trackers_lock);
+	for (i = 0; i < snapshot->count && !ret; i++)
+		ret = add_device(snapshot, &snapshot->devices[i],
+				 MKDEV(devs[i].mj, devs[i].mn));
+	mutex_unlock(&trackers_lock);
+	if (ret)
+		return ret;
+
+	/* From now on each write is counted. Those that were not have to be done. */
+	synchronize_rcu();
+	for (i = 0; i < snapshot->count && !ret; i++)
+		ret = tracker_drain_queue(snapshot->devices[i].tracker,
+					  snapshot->devices[i].ref.bdev);
+	return ret;
+}
+
+/**
+ * snapshot_create() - a snapshot of some devices, not taken yet.
+ * @devs: the devices.
+ * @count: how many.
+ * @id: set to the id of the snapshot.
+ *
+ * Return: 0 or an error: -ENOMEM, -EINVAL (a device is there twice), -EALREADY
+ * (another snapshot holds it), -EOPNOTSUPP, those of opening a device. May sleep.
+ */
+int snapshot_create(const struct blk_snap_dev *devs, u32 count, uuid_t *id)
+{
+	struct snapshot *snapshot = kzalloc(sizeof(*snapshot), GFP_KERNEL);
+	int ret = -ENOMEM;
+
+	if (!snapshot)
+		return ret;
+	kref_init(&snapshot->ref);
+	mutex_init(&snapshot->lock);
+	event_queue_init(&snapshot->events);
+	uuid_gen(&snapshot->id);
+	snapshot->create_time = ktime_get_real_ns();
+	snapshot->devices = kvcalloc(max(count, 1U), sizeof(*snapshot->devices), GFP_KERNEL);
+	if (!snapshot->devices)
+		goto out_put;
+	ret = diff_storage_init(&snapshot->storage, &snapshot->events);
+	if (ret)
+		goto out_put;
+	snapshot->storage.block_limit = PAGE_SIZE;
+	snapshot->count = count;
+
+	/* A held device would lose what is kept of it: the module stays. */
+	__module_get(THIS_MODULE);
+	ret = add_devices(snapshot, devs);
+	if (ret) {
+		release(snapshot);
+		goto out_put;
+	}
+
+	*id = snapshot->id;
+	mutex_lock(&snapshots_lock);
+	list_add_tail(&snapshot->link, &snapshots);
+	mutex_unlock(&snapshots_lock);
+	return 0;
+
+out_put:
+	snapshot_put(snapshot);
+	return ret;
+}
+
+/* Of those who want to end a snapshot, one does. */
+static bool unlink_snapshot(struct snapshot *snapshot)
+{
+	bool linked;
+
+	mutex_lock(&snapshots_lock);
+	linked = !list_empty(&snapshot->link);
+	list_del_init(&snapshot->link);
+	mutex_unlock(&snapshots_lock);
+	return linked;
+}
+
+/**
+ * snapshot_destroy() - end a snapshot.
+ * @id: which.
+ *
+ * When this returns, the images and everything that was held are gone. Return: 0
+ * or -ENODEV if there is none. May sleep.
+ */
+int snapshot_destroy(const uuid_t *id)
+{
+	struct snapshot *snapshot = snapshot_get(id);
+
+	if (!snapshot)
+		return -ENODEV;
+	if (!unlink_snapshot(snapshot)) {
+		snapshot_put(snapshot);
+		return -ENODEV;
+	}
+	/* Whoever waits for an event need not wait for a take to end. */
+	event_queue_close(&snapshot->events);
+	mutex_lock(&snapshot->lock);
+	release(snapshot);
+	mutex_unlock(&snapshot->lock);
+	snapshot_put(snapshot);		/* of the list */
+	snapshot_put(snapshot);
+	return 0;
+}
+
+static int make_images(struct snapshot *snapshot)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < snapshot->count; i++) {
+		struct snapshot_device *device = &snapshot->devices[i];
+		struct snapimage *image = snapimage_create(device->area, device->tracker->cbt);
+
+		if (IS_ERR(image))
+			ret = PTR_ERR(image);
+		else
+			device->image = image;
+	}
+	return ret;
+}
+
+/**
+ * snapshot_take() - take a snapshot.
+ * @id: which.
+ *
+ * Return: 0 or an error. After -ESRCH, -EALREADY and -ENODEV for a snapshot
+ * without devices nothing has changed; if an image could not be made the snapshot
+ * is there without it; after any other error it is destroyed. May sleep.
+ */
+int snapshot_take(const uuid_t *id)
+{
+	struct snapshot *snapshot = snapshot_get_locked(id);
+	int ret;
+
+	if (!snapshot)
+		return -ESRCH;
+	ret = -EALREADY;
+	if (snapshot->taken)
+		goto out_put;
+	ret = -ENODEV;
+	if (!snapshot->count)
+		goto out_put;
+
+	ret = -EFAULT;
+	if (!snapshot->storage.capacity)
+		goto out_destroy;
+	ret = take_devices(snapshot);
+	if (ret)
+		goto out_destroy;
+	ret = make_images(snapshot);
+out_put:
+	snapshot_put_locked(snapshot);
+	return ret;
+
+out_destroy:
+	if (unlink_snapshot(snapshot)) {
+		release(snapshot);
+		snapshot_put(snapshot);
+	}
+	goto out_put;
+}
+
+/**
+ * snapshots_list() - the ids of the snapshots.
+ * @ids: filled in with the first @count of them.
+ * @count: room in @ids.
+ *
+ * Return: how many there are.
+ */
+u32 snapshots_list(struct blk_snap_uuid *ids, u32 count)
+{
+	struct snapshot *snapshot;
+	u32 total = 0;
+
+	mutex_lock(&snapshots_lock);
+	list_for_each_entry(snapshot, &snapshots, link) {
+		if (total < count)
+			export_uuid(ids[total].b, &snapshot->id);
+		total++;
+	}
+	mutex_unlock(&snapshots_lock);
+	return total;
+}
+
+/** snapshot_status() - fill in all of @status but its id. The snapshot is locked. */
+void snapshot_status(struct snapshot *snapshot, struct blk_snap_snapshot_status *status)
+{
+	struct diff_storage *storage = &snapshot->storage;
+	u32 i;
+
+	status->state = snapshot->taken ? blk_snap_state_taken : blk_snap_state_created;
+	for (i = 0; i < snapshot->count && snapshot->taken; i++) {
+		int error = READ_ONCE(snapshot->devices[i].area->error);
+
+		if (!error || status->error)
+			continue;
+		status->state = blk_snap_state_corrupted;
+		status->error = error;
+	}
+	status->create_time = snapshot->create_time;
+	status->take_time = snapshot->take_time;
+	status->frozen_ns = snapshot->frozen_ns;
+	status->device_count = snapshot->count;
+
+	spin_lock_irq(&storage->lock);
+	status->storage_capacity = storage->capacity;
+	status->storage_filled = storage->filled;
+	status->storage_requested = storage->requested;
+	status->low_space_mark = storage->low_mark;
+	status->range_count = storage->range_count;
+	spin_unlock_irq(&storage->lock);
+}
+
+/** snapshot_device_status() - fill in @status. The snapshot is locked. */
+void snapshot_device_status(const struct snapshot_device *device,
+			    struct blk_snap_device_status *status)
+{
+	const struct diff_area *area = device->area;
+	dev_t dev = device->tracker->dev;
+
+	status->orig_dev_id.mj = MAJOR(dev);
+	status->orig_dev_id.mn = MINOR(dev);
+	if (device->image) {
+		dev = snapimage_dev(device->image);
+		status->image_dev_id.mj = MAJOR(dev);
+		status->image_dev_id.mn = MINOR(dev);
+	}
+	status->freeze = device->freeze;
+	status->freeze_error = device->freeze_error;
+	if (!area)
+		return;
+	status->error = READ_ONCE(area->error);
+	status->unit_size = 1U << (area->unit_shift + SECTOR_SHIFT);
+	status->copied = atomic64_read(&area->copied);
+	status->image_read = atomic64_read(&area->image_read);
+}

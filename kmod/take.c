@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The take: the one instant that all images of a snapshot show. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/blkdev.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+
+#include "cbt_map.h"
+#include "diff_area.h"
+#include "freeze.h"
+#include "params.h"
+#include "snapimage.h"
+#include "snapshot.h"
+#include "tracker.h"
+
+/* struct frozen - a device whose file system is frozen for a device of the snapshot. */
+struct frozen {
+	struct list_head link;
+	struct freeze *freeze;
+	struct snapshot_device *device;
+};
+
+static int freeze_one(struct list_head *list, struct snapshot_device *device, dev_t dev)
+{
+	struct frozen *frozen = kzalloc(sizeof(*frozen), GFP_KERNEL);
+
+	if (!frozen)
+		return -ENOMEM;
+	frozen->device = device;
+	frozen->freeze = freeze_start(dev);
+	if (IS_ERR(frozen->freeze)) {
+		int ret = PTR_ERR(frozen->freeze);
+
+		kfree(frozen);
+		return ret;
+	}
+	list_add_tail(&frozen->link, list);
+	return 0;
+}
+
+/* A whole disk has its file systems on its partitions. */
+static int freeze_partitions(struct list_head *list, struct snapshot_device *device)
+{
+	struct block_device *part;
+	unsigned long index = 0;
+	int ret = 0;
+
+	for (;;) {
+		dev_t dev;
+
+		rcu_read_lock();
+		part = xa_find_after(&device->ref.bdev->bd_disk->part_tbl, &index, ULONG_MAX,
+				     XA_PRESENT);
+		dev = part ? part->bd_dev : 0;
+		rcu_read_unlock();
+		if (!part)
+			return 0;
+		ret = freeze_one(list, device, dev);
+		/* A partition that has just gone has no file system. */
+		if (ret && ret != -ENXIO && ret != -ENODEV)
+			return ret;
+	}
+}
+
+static void thaw_all(struct list_head *list)
+{
+	struct frozen *frozen, *next;
+
+	list_for_each_entry_safe(frozen, next, list, link) {
+		freeze_end(frozen->freeze);
+		kfree(frozen);
+	}
+}
+
+/* The worse verdict counts, and "frozen" counts more than "nothing to freeze". */
+static void note_verdict(struct snapshot_device *device, u32 verdict, int error)
+{
+	if (device->freeze == blk_snap_freeze_refused || device->freeze == blk_snap_freeze_timeout)
+		return;
+	if (verdict == blk_snap_freeze_no_fs && device->freeze == blk_snap_freeze_frozen)
+		return;
+	device->freeze = verdict;
+	device->freeze_error = error;
+}
+
+/*
+ * A file system that refuses, or takes too long, is not frozen: the image is what
+ * a power failure would have left, and the verdict says so.
+ */
+static int freeze_all(struct snapshot *snapshot, struct list_head *list)
+{
+	unsigned long deadline;
+	struct frozen *frozen;
+	int ret;
+	u32 i;
+
+	for (i = 0; i < snapshot->count; i++) {
+		struct snapshot_device *device = &snapshot->devices[i];
+
+		ret = freeze_one(list, device, device->tracker->dev);
+		if (!ret && !bdev_is_partition(device->ref.bdev))
+			ret = freeze_partitions(list, device);
+		if (ret)
+			return ret;
+	}
+	deadline = jiffies + msecs_to_jiffies(READ_ONCE(freeze_timeout_ms));
+	list_for_each_entry(frozen, list, link) {
+		int error = 0;
+		u32 verdict = freeze_wait(frozen->freeze, deadline, &error);
+
+		note_verdict(frozen->device, verdict, error);
+		if (error)
+			pr_warn("file system on %u:%u was not frozen, error %d\n",
+				MAJOR(frozen->device->tracker->dev),
+				MINOR(frozen->device->tracker->dev), error);
+	}
+	return 0;
+}
+
+/*
+ * Close all gates. A device that lies above another one of the snapshot (a loop
+ * device, a volume) does not get its writes done behind the gate of the lower
+ * one; it shows by not getting drained. Then it has to come first, and all start
+ * again.
+ */
+static int gate_all(struct snapshot *snapshot)
+{
+	struct tracker **order;
+	unsigned int attempt;
+	u32 i;
+
+	order = kvmalloc_array(snapshot->count, sizeof(*order), GFP_NOIO);
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < snapshot->count; i++)
+		order[i] = snapshot->devices[i].tracker;
+
+	for (attempt = 0; attempt < snapshot->count + 5; attempt++) {
+		unsigned long timeout = HZ << min(attempt, 5U);
+		struct tracker *stuck = NULL;
+		u32 closed = 0;
+
+		while (closed < snapshot->count && !stuck) {
+			struct tracker *tracker = order[closed++];
+
+			tracker_gate(tracker);
+			if (!tracker_wait_drained(tracker, timeout))
+				stuck = tracker;
+		}
+		if (!stuck) {
+			kvfree(order);
+			return 0;
+		}
+		for (i = 0; i < closed; i++)
+			tracker_ungate(order[i]);
+		memmove(&order[1], &order[0], (closed - 1) * sizeof(*order));
+		order[0] = stuck;
+	}
+	kvfree(order);
+	return -ETIMEDOUT;
+}
+
+static void switch_device(struct snapshot_device *device, struct cbt_map **fresh)
+{
+	struct tracker *tracker = device->tracker;
+
+	mutex_lock(&tracker->cbt_lock);
+	if (*fresh) {
+		swap(tracker->cbt, *fresh);
+		WRITE_ONCE(tracker->capacity, device->area->capacity);
+	}
+	cbt_map_switch(tracker->cbt);
+	mutex_unlock(&tracker->cbt_lock);
+
+	rcu_assign_pointer(tracker->area, device->area);
+	tracker_stop_counting(tracker);
+}
+
+static int prepare_device(struct snapshot *snapshot, struct snapshot_device *device,
+			  struct cbt_map **fresh)
+{
+	struct block_device *bdev = device->ref.bdev;
+	struct diff_area *area;
+
+	if (!bdev_nr_sectors(bdev))
+		return -ENODEV;
+	area = diff_area_create(bdev, &snapshot->storage, &snapshot->events);
+	if (IS_ERR(area))
+		return PTR_ERR(area);
+	device->area = area;
+	if (area->capacity == device->tracker->capacity)
+		return 0;
+	/* Resized: what the old map says is about another device. */
+	*fresh = cbt_map_create(area->capacity);
+	return *fresh ? 0 : -ENOMEM;
+}
+
+/**
+ * take_devices() - the take.
+ * @snapshot: locked, not taken; on an error it has to be released.
+ *
+ * Return: 0 or an error: -ENOMEM, -ENODEV, -ETIMEDOUT, those of opening a device.
+ * May sleep.
+ */
+int take_devices(struct snapshot *snapshot)
+{
+	struct cbt_map **fresh;
+	LIST_HEAD(frozen);
+	u64 start;
+	int ret;
+	u32 i;
+
+	fresh = kvcalloc(snapshot->count, sizeof(*fresh), GFP_KERNEL);
+	if (!fresh)
+		return -ENOMEM;
+	for (i = 0; i < snapshot->count; i++) {
+		ret = prepare_device(snapshot, &snapshot->devices[i], &fresh[i]);
+		if (ret)
+			goto out_free;
+	}
+	for (i = 0; i < snapshot->count; i++)
+		tracker_prepare_gate(snapshot->devices[i].tracker);
+
+	start = ktime_get_ns();
+	ret = freeze_all(snapshot, &frozen);
+	if (ret)
+		goto out_thaw;
+	ret = gate_all(snapshot);
+	if (ret)
+		goto out_thaw;
+
+	/* Here every device of the snapshot stands still. */
+	for (i = 0; i < snapshot->count; i++)
+		switch_device(&snapshot->devices[i], &fresh[i]);
+	snapshot->take_time = ktime_get_real_ns();
+	snapshot->taken = true;
+	for (i = 0; i < snapshot->count; i++)
+		tracker_ungate(snapshot->devices[i].tracker);
+
+out_thaw:
+	thaw_all(&frozen);
+	snapshot->frozen_ns = ktime_get_ns() - start;
+	for (i = 0; i < snapshot->count; i++)
+		tracker_finish_gate(snapshot->devices[i].tracker);
+out_free:
+	for (i = 0; i < snapshot->count; i++)
+		cbt_map_free(fresh[i]);
+	kvfree(fresh);
+	return ret;
+}

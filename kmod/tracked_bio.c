@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/blkdev.h>
+#include <linux/mempool.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "cbt_map.h"
+#include "diff_area.h"
+#include "tracked_bio.h"
+#include "tracker.h"
+
+#define TRACKED_BIO_RESERVE 64
+
+/*
+ * struct tracked_bio - a write between its submission and its end.
+ *
+ * The write carries it in bi_private, with tracked_bio_end_io() as its end_io.
+ * That is also the mark by which the filter knows that the tracker has dealt with
+ * it. Two trackers (of a disk and of its partition) make a chain of two.
+ */
+struct tracked_bio {
+	struct bio *bio;
+	bio_end_io_t *end_io;		/* of the bio, restored at the end */
+	void *private;
+	struct tracker *tracker;	/* holds a reference to inflight */
+	struct diff_area *area;		/* holds a reference while old data are copied */
+	struct preserve preserve;
+	struct work_struct work;
+	bool may_wait;			/* for memory */
+};
+
+static struct kmem_cache *tracked_bio_cache;
+static mempool_t tracked_bio_pool;
+
+/* Goes on with writes when their old data are in memory; does not wait for memory itself. */
+static struct workqueue_struct *resume_queue;
+/* Does. */
+static struct workqueue_struct *wait_queue;
+
+int __init tracked_bio_module_init(void)
+{
+	int ret = -ENOMEM;
+
+	tracked_bio_cache = KMEM_CACHE(tracked_bio, 0);
+	if (!tracked_bio_cache)
+		return ret;
+	ret = mempool_init_slab_pool(&tracked_bio_pool, TRACKED_BIO_RESERVE, tracked_bio_cache);
+	if (ret)
+		goto out_cache;
+	ret = -ENOMEM;
+	resume_queue = alloc_workqueue("blksnap_resume", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	if (!resume_queue)
+		goto out_pool;
+	wait_queue = alloc_workqueue("blksnap_wait", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!wait_queue)
+		goto out_resume_queue;
+	return 0;
+
+out_resume_queue:
+	destroy_workqueue(resume_queue);
+out_pool:
+	mempool_exit(&tracked_bio_pool);
+out_cache:
+	kmem_cache_destroy(tracked_bio_cache);
+	return ret;
+}
+
+void tracked_bio_module_exit(void)
+{
+	destroy_workqueue(wait_queue);
+	destroy_workqueue(resume_queue);
+	mempool_exit(&tracked_bio_pool);
+	kmem_cache_destroy(tracked_bio_cache);
+}
+
+static void tracked_bio_end_io(struct bio *bio)
+{
+	struct tracked_bio *tracked = bio->bi_private;
+	struct tracker *tracker = tracked->tracker;
+
+	bio->bi_end_io = tracked->end_io;
+	bio->bi_private = tracked->private;
+	mempool_free(tracked, &tracked_bio_pool);
+	if (bio->bi_end_io)
+		bio->bi_end_io(bio);
+	percpu_ref_put(&tracker->inflight);
+}
+
+/**
+ * tracked_bio_taken_by() - has this tracker dealt with the write?
+ * @bio: a bio that is being submitted.
+ * @tracker: the tracker.
+ */
+bool tracked_bio_taken_by(const struct bio *bio, const struct tracker *tracker)
+{
+	bio_end_io_t *end_io = bio->bi_end_io;
+	const struct tracked_bio *tracked = bio->bi_private;
+
+	while (end_io == tracked_bio_end_io) {
+		if (tracked->tracker == tracker)
+			return true;
+		end_io = tracked->end_io;
+		tracked = tracked->private;
+	}
+	return false;
+}
+
+/* Copy, or wait, or let the write go. */
+static void tracked_bio_continue(struct tracked_bio *tracked)
+{
+	gfp_t gfp = tracked->may_wait ? GFP_NOIO : GFP_NOWAIT | __GFP_NOWARN;
+	int ret = diff_area_preserve(tracked->area, &tracked->preserve, gfp);
+
+	if (ret == -EINPROGRESS)
+		return;
+	if (ret) {
+		tracked->may_wait = true;
+		queue_work(wait_queue, &tracked->work);
+		return;
+	}
+	diff_area_put(tracked->area);
+	submit_bio_noacct(tracked->bio);
+}
+
+static void tracked_bio_work(struct work_struct *work)
+{
+	tracked_bio_continue(container_of(work, struct tracked_bio, work));
+}
+
+static void tracked_bio_ready(struct preserve *preserve)
+{
+	struct tracked_bio *tracked = container_of(preserve, struct tracked_bio, preserve);
+
+	tracked->may_wait = false;
+	queue_work(resume_queue, &tracked->work);
+}
+
+static struct diff_area *get_area(struct tracker *tracker)
+{
+	struct diff_area *area;
+
+	rcu_read_lock();
+	area = rcu_dereference(tracker->area);
+	if (area && (diff_area_failed(area) || !diff_area_tryget(area)))
+		area = NULL;
+	rcu_read_unlock();
+	return area;
+}
+
+/*
+ * Nobody misses a discard: the blocks keep their content, so that there is
+ * nothing to copy, and they are discarded at the next trim after the snapshot.
+ */
+static bool can_ignore(const struct bio *bio)
+{
+	return bio_op(bio) == REQ_OP_DISCARD && bdev_max_discard_sectors(bio->bi_bdev);
+}
+
+/**
+ * tracked_bio_start() - note a write, keep what it overwrites, submit it.
+ * @tracker: the tracker; the caller's reference to inflight is passed on.
+ * @bio: the write.
+ * @sector: first sector of the tracked device that it touches.
+ * @count: how many.
+ * @gfp: GFP_NOIO, or without __GFP_DIRECT_RECLAIM.
+ *
+ * Process context. Return: false if there is no memory, and nothing was done;
+ * only where @gfp cannot wait.
+ */
+bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector,
+		       sector_t count, gfp_t gfp)
+{
+	struct tracked_bio *tracked = mempool_alloc(&tracked_bio_pool, gfp);
+	struct diff_area *area;
+
+	if (!tracked)
+		return false;
+	tracked->bio = bio;
+	tracked->end_io = bio->bi_end_io;
+	tracked->private = bio->bi_private;
+	tracked->tracker = tracker;
+	bio->bi_end_io = tracked_bio_end_io;
+	bio->bi_private = tracked;
+
+	area = get_area(tracker);
+	if (area && can_ignore(bio)) {
+		diff_area_put(area);
+		bio_endio(bio);
+		return true;
+	}
+	cbt_map_mark(tracker->cbt, sector, count);
+	if (!area) {
+		submit_bio_noacct(bio);
+		return true;
+	}
+
+	/* Another task is going to submit it, which nobody polls for and which can wait. */
+	bio_clear_polled(bio);
+	tracked->area = area;
+	tracked->preserve.pos = sector;
+	tracked->preserve.end = min(sector + count, area->capacity);
+	tracked->preserve.until_stored = false;
+	tracked->preserve.ready = tracked_bio_ready;
+	INIT_WORK(&tracked->work, tracked_bio_work);
+	if (bio->bi_opf & REQ_NOWAIT) {
+		bio->bi_opf &= ~REQ_NOWAIT;
+		tracked->may_wait = true;
+		queue_work(wait_queue, &tracked->work);
+		return true;
+	}
+	tracked->may_wait = false;
+	tracked_bio_continue(tracked);
+	return true;
+}
