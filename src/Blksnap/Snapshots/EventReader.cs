@@ -9,9 +9,12 @@ namespace Blksnap.Snapshots;
 /// </summary>
 public static class EventReader
 {
-    /// <summary>Subscribes to the events of a snapshot.</summary>
+    private static readonly Dictionary<Guid, WatchedSnapshot> s_watched = [];
+    private static readonly Lock s_lock = new();
+
+    /// <summary>Subscribes to the events of a snapshot. Requests SNAPSHOT_COLLECT, then SNAPSHOT_WAIT_EVENT again and again.</summary>
     /// <param name="id">The snapshot.</param>
-    /// <param name="onEvent">Called with each event on the reader's thread, in order: return soon and do not throw.</param>
+    /// <param name="onEvent">Called with each event on the reader's thread, in order: return soon. Throwing ends the subscription.</param>
     /// <param name="onEnd">
     /// Called once on the reader's thread when no more events will come: with null when the snapshot ended, else with the failure.
     /// Not called after the subscription was disposed.
@@ -19,9 +22,29 @@ public static class EventReader
     /// <returns>Disposing it ends the subscription at once, whatever the reader waits for.</returns>
     /// <exception cref="BlksnapException">No driver, or <see cref="ErrorIds.SnapshotNotFound"/>.</exception>
     public static IDisposable Subscribe(Guid id, Action<SnapshotEvent> onEvent, Action<Exception?>? onEnd = null)
-        => throw new NotSupportedException($"{id}{onEvent}{onEnd}");
+    {
+        ArgumentNullException.ThrowIfNull(onEvent);
+        EventSubscription subscription = new(
+            onEvent,
+            reason => onEnd?.Invoke(reason is BlksnapException { ErrorId: ErrorIds.SnapshotNotFound } ? null : reason),
+            isOneShot: false);
+        if (!TryJoin(id, subscription))
+        {
+            using (BlksnapDriver driver = BlksnapDriver.Open())
+            {
+                if (!driver.GetSnapshotIds().Contains(id))
+                {
+                    throw DriverErrors.Create(RequestNames.SnapshotWaitEvent, Errno.ESRCH, id.ToString());
+                }
+            }
 
-    /// <summary>Waits for one event of a snapshot. No more than this one is taken from the driver.</summary>
+            Join(id, subscription);
+        }
+
+        return subscription;
+    }
+
+    /// <summary>Waits for one event of a snapshot. No more than this one is taken from the driver. Request SNAPSHOT_WAIT_EVENT.</summary>
     /// <param name="id">The snapshot.</param>
     /// <param name="timeout">How long; <see cref="Timeout.InfiniteTimeSpan"/> without limit.</param>
     /// <param name="cancellation">Ends the wait at once.</param>
@@ -29,5 +52,83 @@ public static class EventReader
     /// <exception cref="BlksnapException">No driver; <see cref="ErrorIds.SnapshotNotFound"/>, also when the snapshot ends meanwhile.</exception>
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
     public static SnapshotEvent? Wait(Guid id, TimeSpan timeout, CancellationToken cancellation = default)
-        => throw new NotSupportedException($"{id}{timeout}{cancellation}");
+    {
+        cancellation.ThrowIfCancellationRequested();
+        if (TakeKept(id) is { } kept)
+        {
+            return kept;
+        }
+
+        using EventMailbox mailbox = new();
+        if (!TryJoin(id, mailbox.Subscription))
+        {
+            // Nobody reads yet: what is queued already is there without a thread.
+            using (BlksnapDriver driver = BlksnapDriver.Open())
+            {
+                if (driver.WaitEvent(id, TimeSpan.Zero) is { } queued)
+                {
+                    return Number(id, queued);
+                }
+            }
+
+            if (timeout == TimeSpan.Zero)
+            {
+                return null;
+            }
+
+            Join(id, mailbox.Subscription);
+        }
+
+        return mailbox.Wait(timeout, cancellation);
+    }
+
+    /// <summary>An event that came in after its last subscription had ended.</summary>
+    private static SnapshotEvent? TakeKept(Guid id)
+    {
+        lock (s_lock)
+        {
+            return s_watched.TryGetValue(id, out WatchedSnapshot? watched) ? watched.TakeKept() : null;
+        }
+    }
+
+    /// <summary>Joins the reader of a snapshot, if there is one or if events are waiting in this process.</summary>
+    private static bool TryJoin(Guid id, EventSubscription subscription)
+    {
+        lock (s_lock)
+        {
+            if (!s_watched.TryGetValue(id, out WatchedSnapshot? watched) || !watched.IsActive)
+            {
+                return false;
+            }
+
+            watched.Add(subscription);
+            return true;
+        }
+    }
+
+    private static void Join(Guid id, EventSubscription subscription)
+    {
+        lock (s_lock)
+        {
+            GetWatched(id).Add(subscription);
+        }
+    }
+
+    private static SnapshotEvent Number(Guid id, SnapshotEvent read)
+    {
+        lock (s_lock)
+        {
+            return GetWatched(id).Number(read);
+        }
+    }
+
+    private static WatchedSnapshot GetWatched(Guid id)
+    {
+        if (!s_watched.TryGetValue(id, out WatchedSnapshot? watched))
+        {
+            s_watched[id] = watched = new WatchedSnapshot(id, s_lock, () => s_watched.Remove(id));
+        }
+
+        return watched;
+    }
 }

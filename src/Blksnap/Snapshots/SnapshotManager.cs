@@ -19,16 +19,30 @@ public sealed record SnapshotRequest
 }
 
 /// <summary>Makes, lists and ends snapshots, over the requests of a driver.</summary>
-/// <param name="driver">The driver; it stays with the caller.</param>
-public sealed class SnapshotManager(BlksnapDriver driver)
+public sealed class SnapshotManager
 {
+    // How long images may take to vanish after their snapshot was destroyed: a driver without extensions waits for whoever waits for events.
+    private static readonly TimeSpan s_imagePatience = TimeSpan.FromSeconds(5);
+
+    private readonly BlksnapDriver _driver;
+    private readonly SnapshotReader _reader;
+
+    /// <summary>Uses a driver, which stays with the caller.</summary>
+    /// <param name="driver">The driver.</param>
+    public SnapshotManager(BlksnapDriver driver)
+    {
+        ArgumentNullException.ThrowIfNull(driver);
+        _driver = driver;
+        _reader = new SnapshotReader(driver);
+    }
+
     /// <summary>
     /// Checks everything about a request that can be checked without changing anything: devices, storage, driver.
     /// Sends no request that changes state and makes no file.
     /// </summary>
     /// <param name="request">What is to be made.</param>
     /// <exception cref="BlksnapException">What <see cref="Create"/> would throw.</exception>
-    public void Check(SnapshotRequest request) => throw new NotSupportedException(nameof(request) + driver.Info.Node);
+    public void Check(SnapshotRequest request) => _ = Resolve(request);
 
     /// <summary>
     /// Makes a snapshot, gives it its storage and takes it. If any step fails, all is undone: the snapshot destroyed, trackers that it
@@ -38,48 +52,321 @@ public sealed class SnapshotManager(BlksnapDriver driver)
     /// <param name="cancellation">Honoured between the steps before the take.</param>
     /// <returns>The snapshot.</returns>
     /// <exception cref="BlksnapException">Any error id of devices and storage; <c>SnapshotTake,ERRNO</c>.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; all is undone.</exception>
     public Snapshot Create(SnapshotRequest request, CancellationToken cancellation = default)
-        => throw new NotSupportedException(nameof(request) + cancellation.CanBeCanceled);
+    {
+        IReadOnlyList<DiffStorageSource> storage = Resolve(request);
+        List<DeviceId> devices = [.. request.Devices.Select(device => device.Id)];
+        HashSet<DeviceId> trackedBefore = [.. _driver.GetTrackers().Select(tracker => tracker.Device)];
+        cancellation.ThrowIfCancellationRequested();
+
+        Guid id = CreateOn(request.Devices);
+        StorageKeeper? keeper = null;
+        try
+        {
+            keeper = StorageKeeper.Create(_driver, id, devices);
+            foreach (DiffStorageSource source in storage)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                _ = source.Attach(_driver, id, keeper);
+            }
+
+            cancellation.ThrowIfCancellationRequested();
+            _driver.TakeSnapshot(id);
+            keeper.RecordTake([.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
+            return _reader.Read(id);
+        }
+        catch
+        {
+            Undo(id, storage, keeper, devices.Except(trackedBefore));
+            throw;
+        }
+    }
 
     /// <summary>All snapshots of the driver.</summary>
-    /// <returns>In the order of their creation.</returns>
-    public IReadOnlyList<Snapshot> GetAll() => throw new NotSupportedException();
+    /// <returns>In the order of their creation. One that ends meanwhile is left out.</returns>
+    /// <exception cref="BlksnapException">A request failed.</exception>
+    public IReadOnlyList<Snapshot> GetAll()
+    {
+        List<Snapshot> snapshots = [];
+        foreach (Guid id in _driver.GetSnapshotIds())
+        {
+            try
+            {
+                snapshots.Add(_reader.Read(id));
+            }
+            catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+            {
+                // It ended between the list and the look.
+            }
+        }
+
+        return snapshots;
+    }
 
     /// <summary>One snapshot.</summary>
     /// <param name="id">Its id.</param>
     /// <returns>The snapshot.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>.</exception>
-    public Snapshot Get(Guid id) => throw new NotSupportedException(id.ToString());
+    public Snapshot Get(Guid id) => _reader.Read(id);
 
-    /// <summary>Ends a snapshot and releases its storage files.</summary>
+    /// <summary>Ends a snapshot and releases its storage files. Request SNAPSHOT_DESTROY.</summary>
     /// <param name="id">Its id.</param>
-    /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>.</exception>
-    public void Remove(Guid id) => throw new NotSupportedException(id.ToString());
+    /// <exception cref="BlksnapException">
+    /// <see cref="ErrorIds.SnapshotNotFound"/>; <see cref="ErrorIds.StorageInUse"/> if its images do not vanish, so that its storage files
+    /// stay protected.
+    /// </exception>
+    public void Remove(Guid id)
+    {
+        RuntimeRecord? record = RuntimeRecord.Find(id);
+        BlksnapException? missing = null;
+        try
+        {
+            _driver.DestroySnapshot(id);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound && record is not null)
+        {
+            // It ended without its record: release the files, unless the driver only lost sight of it.
+            missing = e;
+        }
 
-    /// <summary>Where images of a snapshot are mounted.</summary>
+        if (record is not null)
+        {
+            if (!WaitForImages(record.Images, missing is null ? s_imagePatience : TimeSpan.Zero))
+            {
+                throw new BlksnapException(
+                    ErrorIds.StorageInUse,
+                    $"The images of snapshot {id} are still there, so its storage files stay protected: "
+                        + $"{string.Join(", ", record.Files.Select(file => file.Path))}.",
+                    RequestNames.SnapshotDestroy,
+                    Errno.EBUSY,
+                    id.ToString(),
+                    missing);
+            }
+
+            StorageKeeper.Open(_driver, id).ReleaseAll();
+        }
+
+        if (missing is not null)
+        {
+            throw missing;
+        }
+    }
+
+    /// <summary>Where images of a snapshot are mounted in this process' view.</summary>
     /// <param name="id">Its id.</param>
     /// <returns>Mount points; empty if none is mounted.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>.</exception>
-    public IReadOnlyList<string> GetImageMountPoints(Guid id) => throw new NotSupportedException(id.ToString());
+    public IReadOnlyList<string> GetImageMountPoints(Guid id)
+        =>
+        [
+            .. (_driver.GetImages(id) ?? [])
+                .Select(pair => BlockDevices.TryFromId(pair.Image))
+                .OfType<BlockDevice>()
+                .SelectMany(image => image.MountPoints),
+        ];
 
     /// <summary>The difference storage of a snapshot.</summary>
     /// <param name="id">Its id.</param>
     /// <returns>Figures and ranges; what the driver does not tell is null.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>.</exception>
-    public DiffStorage GetStorage(Guid id) => throw new NotSupportedException(id.ToString());
+    public DiffStorage GetStorage(Guid id) => _reader.ReadStorage(id);
 
     /// <summary>Checks a storage without changing anything.</summary>
     /// <param name="spec">The storage.</param>
     /// <param name="force">Use devices that carry a file system or are mounted.</param>
     /// <exception cref="BlksnapException">One of the storage error ids.</exception>
-    public void CheckStorage(DiffStorageSpec spec, bool force = false) => throw new NotSupportedException(spec + force.ToString());
+    public void CheckStorage(DiffStorageSpec spec, bool force = false)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        _ = DiffStorageSource.Resolve(spec, _driver.Info, force, []);
+    }
 
-    /// <summary>Gives a snapshot more difference storage. All or nothing.</summary>
+    /// <summary>
+    /// Gives a snapshot more difference storage. All or nothing; only a file with a name that was made for it and that the kernel held
+    /// already when a later step failed can be removed no sooner than the snapshot.
+    /// </summary>
     /// <param name="id">Its id.</param>
     /// <param name="spec">The storage.</param>
     /// <param name="force">Use devices that carry a file system or are mounted.</param>
     /// <returns>The ranges that were added.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>, or one of the storage error ids.</exception>
     public IReadOnlyList<DiffStorageRange> AddStorage(Guid id, DiffStorageSpec spec, bool force = false)
-        => throw new NotSupportedException(id.ToString() + spec + force);
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+
+        // Ask first: a file is not made, nor a record written, for a snapshot that does not exist.
+        Snapshot snapshot = _reader.Read(id);
+        DiffStorageSource source = DiffStorageSource.Resolve(
+            spec, _driver.Info, force, [.. snapshot.Devices.Select(device => device.Device)]);
+        return source.Attach(_driver, id, StorageKeeper.Open(_driver, id));
+    }
+
+    private List<DiffStorageSource> Resolve(SnapshotRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (request.Devices.Count == 0)
+        {
+            throw new ArgumentException("A snapshot needs at least one device.", nameof(request));
+        }
+
+        if (request.Storage.Count == 0)
+        {
+            throw new BlksnapException(
+                ErrorIds.StorageTooSmall, "A snapshot needs difference storage, and none was named.", string.Empty, Errno.ENOSPC, null);
+        }
+
+        CheckDevices(request);
+        DeviceId[] origins = [.. request.Devices.Select(device => device.Id)];
+        return [.. request.Storage.Select(spec => DiffStorageSource.Resolve(spec, _driver.Info, request.Force, origins))];
+    }
+
+    private void CheckDevices(SnapshotRequest request)
+    {
+        foreach (IGrouping<DeviceId, BlockDevice> same in request.Devices.GroupBy(device => device.Id))
+        {
+            if (same.Count() > 1)
+            {
+                throw new BlksnapException(
+                    $"{RequestNames.SnapshotCreate},EINVAL", $"{same.First().Path} is listed twice.", string.Empty, Errno.EINVAL, same.First().Path);
+            }
+
+            if (same.First().IsSnapshotImage)
+            {
+                throw new BlksnapException(
+                    ErrorIds.DeviceNotSupported,
+                    $"{same.First().Path} is the image of a snapshot, and cannot be snapshotted itself.",
+                    string.Empty,
+                    Errno.EOPNOTSUPP,
+                    same.First().Path);
+            }
+        }
+
+        IReadOnlyList<Guid> present = _driver.GetSnapshotIds();
+        if (FindHeld(request.Devices, present) is { } held)
+        {
+            throw InUse(held.Device, held.Snapshot, null);
+        }
+
+        if (present.Count > 0 && !_driver.Info.HasExtensions && !request.Force)
+        {
+            throw new BlksnapException(
+                ErrorIds.DriverSingleSnapshot,
+                $"Snapshot {present[0]} exists, and drivers of this kind lose sight of it when a second one is made.",
+                string.Empty,
+                Errno.EBUSY,
+                present[0].ToString());
+        }
+    }
+
+    private Guid CreateOn(IReadOnlyList<BlockDevice> devices)
+    {
+        try
+        {
+            return _driver.CreateSnapshot([.. devices.Select(device => device.Id)]);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.DeviceInUse)
+        {
+            // The driver does not say which; look.
+            throw FindHeld(devices, _driver.GetSnapshotIds()) is { } held ? InUse(held.Device, held.Snapshot, e) : Named(e, devices);
+        }
+        catch (BlksnapException e) when (e.ErrorId is ErrorIds.DeviceNotFound or ErrorIds.DeviceNotSupported)
+        {
+            throw Named(e, devices);
+        }
+    }
+
+    private (BlockDevice Device, Guid Snapshot)? FindHeld(IReadOnlyList<BlockDevice> devices, IReadOnlyList<Guid> snapshots)
+    {
+        foreach (Guid id in snapshots)
+        {
+            HashSet<DeviceId> held;
+            try
+            {
+                held = [.. _reader.ReadDevices(id).Select(device => device.Device)];
+            }
+            catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+            {
+                continue;
+            }
+
+            if (devices.FirstOrDefault(device => held.Contains(device.Id)) is { } found)
+            {
+                return (found, id);
+            }
+        }
+
+        return null;
+    }
+
+    private static BlksnapException InUse(BlockDevice device, Guid snapshot, Exception? inner)
+        => new(
+            ErrorIds.DeviceInUse,
+            $"{device.Path} is in snapshot {snapshot} already.",
+            RequestNames.SnapshotCreate,
+            Errno.EALREADY,
+            device.Path,
+            inner);
+
+    // The request knows numbers only; the user knows paths.
+    private static BlksnapException Named(BlksnapException failure, IReadOnlyList<BlockDevice> devices)
+    {
+        string message = failure.Message;
+        foreach (BlockDevice device in devices)
+        {
+            message = message.Replace(device.Id.ToString(), device.Path, StringComparison.Ordinal);
+        }
+
+        return new BlksnapException(
+            failure.ErrorId, message, failure.Request, failure.Errno, string.Join(", ", devices.Select(device => device.Path)), failure);
+    }
+
+    private void Undo(Guid id, IReadOnlyList<DiffStorageSource> storage, StorageKeeper? keeper, IEnumerable<DeviceId> newlyTracked)
+    {
+        // Errors here would hide the one that led here; each step is tried whatever became of the one before.
+        IReadOnlyList<DeviceId> images = [];
+        Try(() => images = [.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
+        Try(() => _driver.DestroySnapshot(id));
+        if (WaitForImages(images, s_imagePatience))
+        {
+            Try(() => keeper?.ReleaseAll());
+            foreach (DiffStorageSource source in storage)
+            {
+                source.Discard();
+            }
+        }
+
+        foreach (DeviceId device in newlyTracked)
+        {
+            Try(() => _driver.RemoveTracker(device));
+        }
+
+        static void Try(Action step)
+        {
+            try
+            {
+                step();
+            }
+            catch (BlksnapException)
+            {
+                // A driver that destroys a snapshot whose take fails has done this step itself.
+            }
+        }
+    }
+
+    private static bool WaitForImages(IReadOnlyList<DeviceId> images, TimeSpan patience)
+    {
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        while (images.Any(image => image != DeviceId.None && BlockDevices.TryFromId(image) is not null))
+        {
+            if (Environment.TickCount64 >= deadline)
+            {
+                return false;
+            }
+
+            Thread.Sleep(20);
+        }
+
+        return true;
+    }
 }

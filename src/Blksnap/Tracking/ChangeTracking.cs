@@ -22,7 +22,22 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// <param name="device">The device, or the image of one.</param>
     /// <returns>The tracker.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.TrackerNotFound"/>.</exception>
-    public Tracker GetTracker(DeviceId device) => throw new NotSupportedException(device.ToString());
+    public Tracker GetTracker(DeviceId device)
+    {
+        IReadOnlyList<Tracker> trackers = driver.GetTrackers();
+        Tracker? tracker = Find(trackers, device);
+        if (tracker is null && BlockDevices.TryFromId(device) is not { IsSnapshotImage: false })
+        {
+            tracker = FindOriginal(device) is { } original ? Find(trackers, original) : null;
+        }
+
+        return tracker ?? throw DriverErrors.Create(RequestNames.TrackerReadCbtMap, Errno.ENODATA, BlockDevices.PathOf(device));
+
+        static Tracker? Find(IReadOnlyList<Tracker> trackers, DeviceId device)
+            => trackers.Where(tracker => tracker.Device == device)
+                .Select(tracker => tracker with { DevicePath = BlockDevices.PathOf(tracker.Device) })
+                .FirstOrDefault();
+    }
 
     /// <summary>
     /// The ranges of a device that changed, as of the last take: merged, in ascending order, clipped to the size of the device.
@@ -35,7 +50,30 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// <see cref="ErrorIds.TrackerNotFound"/>, <see cref="ErrorIds.DeviceNotInSnapshot"/>, <see cref="ErrorIds.ChangedBlocksGeneration"/>.
     /// </exception>
     public IEnumerable<ChangedRange> GetChangedRanges(DeviceId device, ChangeToken? since = null, long mergeGap = 0)
-        => throw new NotSupportedException($"{device}{since}{mergeGap}");
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(mergeGap);
+        for (bool again = false; ; again = true)
+        {
+            Tracker tracker = GetTracker(device);
+            CheckChain(tracker, since);
+            byte[] map = ReadMap(tracker);
+
+            // A snapshot taken between the two requests may have begun a new map; then the first answer is void.
+            Tracker after = GetTracker(device);
+            bool same = after.Generation == tracker.Generation && after.SnapshotNumber == tracker.SnapshotNumber && map.Length == tracker.BlockCount;
+            if (same)
+            {
+                return ChangeMap
+                    .GetRanges(map, since?.SnapshotNumber ?? 0, tracker.BlockSize, tracker.Size, mergeGap)
+                    .Select(range => new ChangedRange { DevicePath = tracker.DevicePath, Offset = range.Offset, Length = range.Length });
+            }
+
+            if (again)
+            {
+                throw new BlksnapException(RequestNames.TrackerReadCbtMap, Errno.EAGAIN, tracker.DevicePath);
+            }
+        }
+    }
 
     /// <summary>Marks ranges as changed, widened to sectors, so that the next increment has them.</summary>
     /// <param name="device">A tracked device, or its image.</param>
@@ -47,4 +85,60 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// <param name="device">The device.</param>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.TrackerNotFound"/>; EBUSY while a snapshot holds the device.</exception>
     public void Remove(DeviceId device) => driver.RemoveTracker(device);
+
+    private byte[] ReadMap(Tracker tracker)
+    {
+        try
+        {
+            return driver.ReadCbtMap(tracker.Device, tracker.BlockCount);
+        }
+        catch (BlksnapException e) when (e.ErrorId is ErrorIds.DeviceNotInSnapshot or ErrorIds.TrackerNotFound)
+        {
+            throw DriverErrors.Create(e.Request, e.Errno, tracker.DevicePath);
+        }
+    }
+
+    private static void CheckChain(Tracker tracker, ChangeToken? since)
+    {
+        if (since is not { } token)
+        {
+            return;
+        }
+
+        string? reason = null;
+        if (token.Generation != tracker.Generation)
+        {
+            reason = $"the change map of {tracker.DevicePath} began anew (generation {tracker.Generation}, not {token.Generation})";
+        }
+        else if (token.SnapshotNumber > tracker.SnapshotNumber)
+        {
+            reason = $"the last snapshot of {tracker.DevicePath} has number {tracker.SnapshotNumber}, which is before {token.SnapshotNumber}";
+        }
+
+        if (reason is not null)
+        {
+            throw new BlksnapException(
+                ErrorIds.ChangedBlocksGeneration,
+                $"The changes since then are not known: {reason}. A full copy is needed.",
+                string.Empty,
+                0,
+                tracker.DevicePath);
+        }
+    }
+
+    private DeviceId? FindOriginal(DeviceId image)
+    {
+        foreach (Guid id in driver.GetSnapshotIds())
+        {
+            foreach (ImagePair pair in driver.GetImages(id) ?? [])
+            {
+                if (pair.Image == image)
+                {
+                    return pair.Original;
+                }
+            }
+        }
+
+        return null;
+    }
 }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+using Blksnap.Abi;
+using Blksnap.Devices;
+
+namespace Blksnap.Storage;
+
+/// <summary>A storage that was checked and can be given to a snapshot.</summary>
+internal abstract class DiffStorageSource
+{
+    /// <summary>Bytes of a file that is made where nobody says how much, if the driver does not say what it asks for either.</summary>
+    private const long DefaultLength = 1L << 30;
+
+    private const string StorageMinimumParameter = "diff_storage_minimum";
+    private const string ChunkShiftParameter = "chunk_minimum_shift";
+    private const int DefaultChunkShift = 18;
+
+    // What other drivers need of a range: whole pages.
+    private const int PageSize = 4096;
+
+    /// <summary>Checks a storage without changing anything.</summary>
+    /// <param name="spec">What the user named.</param>
+    /// <param name="info">The driver.</param>
+    /// <param name="force">Use devices that carry a file system or are mounted.</param>
+    /// <param name="origins">Devices of the snapshot, which cannot be storage as a whole.</param>
+    /// <exception cref="BlksnapException">A storage error id.</exception>
+    public static DiffStorageSource Resolve(DiffStorageSpec spec, DriverInfo info, bool force, IReadOnlyCollection<DeviceId> origins)
+    {
+        if (BlockDevices.TryFromPath(spec.Path) is { } device)
+        {
+            return DeviceStorageSource.Resolve(spec, device, force, origins);
+        }
+
+        if (spec.Offset is not null)
+        {
+            throw NotFound(spec.Path, $"{spec.Path} is no block device, and only a block device has ranges.");
+        }
+
+        string path = Path.GetFullPath(spec.Path);
+        return FileStorageSource.Resolve(path, spec.Length, DefaultFileLength(info));
+    }
+
+    /// <summary>
+    /// Gives the storage to a snapshot. If that fails, whatever this step made is gone again, except a named file that the kernel holds already:
+    /// that one can be removed by <see cref="Discard"/> once the snapshot ended.
+    /// </summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="id">The snapshot.</param>
+    /// <param name="keeper">Keeps the files where the driver does not.</param>
+    /// <returns>The ranges that were added.</returns>
+    public abstract IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper);
+
+    /// <summary>Removes what <see cref="Attach"/> made beside the snapshot, after that was destroyed.</summary>
+    public virtual void Discard()
+    {
+    }
+
+    protected static BlksnapException NotFound(string path, string message)
+        => new(ErrorIds.StorageNotFound, message, string.Empty, Errno.ENOENT, path);
+
+    /// <summary>Appends ranges and says what was added.</summary>
+    protected static IReadOnlyList<DiffStorageRange> Append(
+        BlksnapDriver driver, Guid id, BlockDevice device, IReadOnlyList<ByteRange> ranges, string? filePath)
+    {
+        IReadOnlyList<ByteRange> usable = Usable(ranges, driver.Info, device);
+        if (usable.Count == 0)
+        {
+            throw new BlksnapException(
+                ErrorIds.StorageTooSmall,
+                $"Nothing of {filePath ?? device.Path} is usable as difference storage: its pieces are too small.",
+                string.Empty,
+                Errno.ENOSPC,
+                filePath ?? device.Path);
+        }
+
+        driver.AppendStorage(id, device.Id, usable);
+        return
+        [
+            .. usable.Select(range => new DiffStorageRange
+            {
+                SnapshotId = id,
+                DevicePath = device.Path,
+                Device = device.Id,
+                Offset = range.Offset,
+                Length = range.Length,
+                FilePath = filePath,
+            }),
+        ];
+    }
+
+    /// <summary>
+    /// What a driver can use of ranges. Drivers without extensions check nothing: they lose the snapshot later when a range is not aligned to
+    /// pages, and never use one that is shorter than a chunk.
+    /// </summary>
+    internal static IReadOnlyList<ByteRange> Usable(IReadOnlyList<ByteRange> ranges, DriverInfo info, BlockDevice device)
+    {
+        int alignment = info.HasExtensions ? device.LogicalBlockSize : Math.Max(PageSize, device.LogicalBlockSize);
+        long minimum = info.HasExtensions
+            ? alignment
+            : 1L << (int)Math.Clamp(Parameter(info, ChunkShiftParameter) ?? DefaultChunkShift, 12, 40);
+        List<ByteRange> usable = [];
+        foreach (ByteRange range in ranges)
+        {
+            long start = (range.Offset + alignment - 1) / alignment * alignment;
+            long end = range.End / alignment * alignment;
+            if (end - start >= minimum)
+            {
+                usable.Add(new ByteRange(start, end - start));
+            }
+        }
+
+        return usable;
+    }
+
+    private static long DefaultFileLength(DriverInfo info)
+        => Parameter(info, StorageMinimumParameter) is long sectors and > 0 ? sectors << Sectors.Shift : DefaultLength;
+
+    private static long? Parameter(DriverInfo info, string name)
+        => info.Parameters.TryGetValue(name, out string? text) && long.TryParse(text, out long value) ? value : null;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+using Blksnap.Abi;
+using Blksnap.Devices;
+using Tmds.Linux;
+
+namespace Blksnap.Storage;
+
+/// <summary>A file as storage: one that is there, one to be made, or one without a name in a folder.</summary>
+internal sealed class FileStorageSource : DiffStorageSource
+{
+    private readonly string _path;
+    private readonly BlockDevice _device;
+    private readonly long _length;
+    private readonly bool _isFolder;
+    private readonly bool _made;
+    private string? _madePath;
+
+    private FileStorageSource(string path, BlockDevice device, long length, bool isFolder, bool exists)
+    {
+        _path = path;
+        _device = device;
+        _length = length;
+        _isFolder = isFolder;
+        _made = !exists;
+    }
+
+    public static FileStorageSource Resolve(string path, long? length, long defaultLength)
+    {
+        if (Directory.Exists(path))
+        {
+            return new FileStorageSource(path, StorageFile.DeviceOf(path), Aligned(length ?? defaultLength, path), isFolder: true, exists: false);
+        }
+
+        if (File.Exists(path))
+        {
+            // A symbolic link stays one, so the flag is set on, and the extents are those of, the file itself.
+            string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            BlockDevice device = StorageFile.DeviceOf(target);
+            FileInfo file = new(target);
+            if (!StorageFile.IsRegular(target))
+            {
+                throw new BlksnapException(
+                    ErrorIds.StorageUnsupportedType,
+                    $"{path} is neither a regular file, a directory nor a block device.",
+                    string.Empty,
+                    Errno.EINVAL,
+                    path);
+            }
+
+            long usable = Aligned(length ?? file.Length, path);
+            CheckExtents(target, Math.Min(usable, file.Length / device.LogicalBlockSize * device.LogicalBlockSize));
+            return new FileStorageSource(target, device, usable, isFolder: false, exists: true);
+        }
+
+        // A device that does not exist is a typing mistake, not a file to be made.
+        string? folder = Path.GetDirectoryName(path);
+        if (length is null || !Directory.Exists(folder) || path.StartsWith("/dev/", StringComparison.Ordinal))
+        {
+            throw NotFound(path, $"{path} does not exist. A file is made if its folder exists and a size is given.");
+        }
+
+        return new FileStorageSource(path, StorageFile.DeviceOf(folder), Aligned(length.Value, path), isFolder: false, exists: false);
+    }
+
+    public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper)
+    {
+        bool hasName = !_isFolder || !driver.Info.Capabilities.HasFlag(DriverCapabilities.HoldFile);
+        string path = _isFolder && hasName ? Path.Combine(_path, keeper.NextFileName()) : _path;
+        using FileDescriptor file = Open(path, hasName);
+        _madePath = _made && hasName ? path : null;
+        try
+        {
+            // Hold first: from then on the extents cannot change any more.
+            if (!driver.TryHoldFile(id, file, path))
+            {
+                keeper.Protect(file, path, _made);
+            }
+
+            StorageFile.CheckNotRealtime(file, path);
+            List<ByteRange> extents = FileExtents.Map(file, path, _length);
+            IReadOnlyList<DiffStorageRange> ranges = Append(driver, id, _device, extents, hasName ? path : null);
+            keeper.Record(ranges);
+            return ranges;
+        }
+        catch
+        {
+            keeper.Release(path);
+            Discard();
+            throw;
+        }
+    }
+
+    public override void Discard()
+    {
+        try
+        {
+            if (_madePath is { } path)
+            {
+                File.Delete(path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The kernel holds the file until the snapshot ends. It is the failure behind this that the user has to hear of.
+        }
+    }
+
+    private FileDescriptor Open(string path, bool hasName)
+    {
+        if (_made)
+        {
+            return StorageFile.Make(path, hasName, _length);
+        }
+
+        StorageFile.Extend(path, _length);
+        return FileDescriptor.Open(path, LibC.O_RDONLY | LibC.O_CLOEXEC, "StorageOpen");
+    }
+
+    private static void CheckExtents(string path, long length)
+    {
+        using FileDescriptor file = FileDescriptor.Open(path, LibC.O_RDONLY | LibC.O_CLOEXEC, "StorageOpen");
+        StorageFile.CheckNotRealtime(file, path);
+        FileExtents.Map(file, path, length);
+    }
+
+    // Whole pages: the end of a file that fills no block belongs to it only in part.
+    private static long Aligned(long length, string path)
+    {
+        const long page = 4096;
+        long aligned = length / page * page;
+        return aligned > 0
+            ? aligned
+            : throw new BlksnapException(
+                ErrorIds.StorageTooSmall, $"{path}: difference storage of {length} bytes is less than a page.", string.Empty, Errno.ENOSPC, path);
+    }
+}

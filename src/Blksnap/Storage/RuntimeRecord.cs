@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Blksnap.Abi;
+
+namespace Blksnap.Storage;
+
+/// <summary>A storage file of a snapshot that no driver holds.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Made">Whether it was made for the snapshot, and goes with it.</param>
+/// <param name="Protected">Whether the immutable flag was set for the snapshot.</param>
+internal sealed record RecordedFile(string Path, bool Made, bool Protected);
+
+/// <summary>A range of storage.</summary>
+internal sealed record RecordedRange(DeviceId Device, long Offset, long Length, string? FilePath);
+
+/// <summary>
+/// What a driver without extensions cannot say about a snapshot: times, storage ranges, files to release. Kept under
+/// <c>/run/blksnap/ID/</c>, so that any process can end the snapshot properly, and gone after a reboot as the snapshot is.
+/// </summary>
+internal sealed record RuntimeRecord
+{
+    private const string FileName = "record.json";
+
+    private static volatile string s_folder = "/run/blksnap";
+
+    public required Guid Id { get; init; }
+
+    public required DateTime CreationTime { get; init; }
+
+    public DateTime? TakeTime { get; init; }
+
+    public required IReadOnlyList<DeviceId> Devices { get; init; }
+
+    public IReadOnlyList<DeviceId> Images { get; init; } = [];
+
+    public IReadOnlyList<RecordedRange> Ranges { get; init; } = [];
+
+    public IReadOnlyList<RecordedFile> Files { get; init; } = [];
+
+    /// <summary>Has records kept in another folder until the returned object is disposed.</summary>
+    public static IDisposable UseFolder(string folder)
+    {
+        string previous = s_folder;
+        s_folder = folder;
+        return new Restore(previous);
+    }
+
+    /// <summary>The record of a snapshot; null if there is none.</summary>
+    public static RuntimeRecord? Find(Guid id)
+    {
+        try
+        {
+            using FileStream stream = File.OpenRead(PathOf(id));
+            return JsonSerializer.Deserialize(stream, RuntimeRecordJson.Default.RuntimeRecord);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Writes the record, the old one staying in place until the new one is complete.</summary>
+    /// <exception cref="BlksnapException">The folder cannot be written.</exception>
+    public void Save()
+    {
+        string path = PathOf(Id);
+        try
+        {
+            _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            string fresh = path + ".new";
+            using (FileStream stream = File.Create(fresh))
+            {
+                JsonSerializer.Serialize(stream, this, RuntimeRecordJson.Default.RuntimeRecord);
+            }
+
+            File.Move(fresh, path, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BlksnapException("RecordWrite,EIO", $"The record {path} cannot be written: {e.Message}", "RecordWrite", Errno.EIO, path, e);
+        }
+    }
+
+    /// <summary>Removes the record of a snapshot, if there is one.</summary>
+    public static void Remove(Guid id)
+    {
+        string folder = Path.GetDirectoryName(PathOf(id))!;
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static string PathOf(Guid id) => Path.Combine(s_folder, id.ToString(), FileName);
+
+    private sealed class Restore(string previous) : IDisposable
+    {
+        public void Dispose() => s_folder = previous;
+    }
+}
+
+/// <summary>Serialisation without reflection, which costs start-up time.</summary>
+[JsonSerializable(typeof(RuntimeRecord))]
+[JsonSourceGenerationOptions(WriteIndented = true)]
+internal sealed partial class RuntimeRecordJson : JsonSerializerContext;
