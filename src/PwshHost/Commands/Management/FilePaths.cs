@@ -33,7 +33,7 @@ internal static class FilePaths
                     found.AddRange(resolved);
                 }
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 cmdlet.WriteError(Errors.From(e, path));
             }
@@ -68,6 +68,10 @@ internal static class FilePaths
 /// <summary>Error records with the ids and categories that the provider commands give.</summary>
 internal static class Errors
 {
+    /// <summary>Whether an exception is about one item, so that the command goes on with the next; a stop of the pipeline is not.</summary>
+    public static bool IsItemError(Exception exception) => exception is not PipelineStoppedException
+        && (exception is RuntimeException or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException);
+
     public static ErrorRecord From(Exception exception, object? target)
     {
         if (exception is IContainsErrorRecord { ErrorRecord: { } inner } && exception is RuntimeException)

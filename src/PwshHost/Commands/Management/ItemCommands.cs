@@ -94,7 +94,7 @@ public sealed class GetChildItemCommand : PSCmdlet
                     WriteObject(Name ? RelativeName(item, root) : item);
                 }
             }
-            catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException or ArgumentException)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, path));
             }
@@ -156,7 +156,7 @@ public sealed class NewItemCommand : PSCmdlet
 
                 WriteObject(InvokeProvider.Item.New(target, null, ItemType, Value), enumerateCollection: true);
             }
-            catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException or ArgumentException)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, target));
             }
@@ -327,7 +327,7 @@ public sealed class RenameItemCommand : PSCmdlet
                 WriteObject(renamed, enumerateCollection: true);
             }
         }
-        catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (Errors.IsItemError(e))
         {
             WriteError(Errors.From(e, source));
         }

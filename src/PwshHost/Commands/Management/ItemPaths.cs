@@ -59,7 +59,7 @@ public abstract class ItemPaths : PSCmdlet
                 // A pattern that matches nothing is no error; a name is.
                 found = InvokeProvider.Item.Get([path], force: true, literalPath: LiteralPath is not null);
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, path));
             }
@@ -86,7 +86,7 @@ public abstract class ItemPaths : PSCmdlet
         {
             action();
         }
-        catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (Errors.IsItemError(e))
         {
             WriteError(Errors.From(e, target));
         }

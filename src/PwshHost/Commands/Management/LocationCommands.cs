@@ -71,7 +71,7 @@ public abstract class LocationCommand : PSCmdlet
                 WriteObject(result ?? SessionState.Path.CurrentLocation);
             }
         }
-        catch (Exception e) when (e is RuntimeException or ArgumentException)
+        catch (Exception e) when (Errors.IsItemError(e))
         {
             WriteError(Errors.From(e, target));
         }

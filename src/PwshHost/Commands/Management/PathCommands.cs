@@ -140,7 +140,7 @@ public sealed class JoinPathCommand : PSCmdlet
                     WriteObject(found.Path);
                 }
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, joined));
             }
@@ -195,7 +195,7 @@ public sealed class SplitPathCommand : PSCmdlet
                     WriteObject(Part(item));
                 }
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, path));
             }
@@ -249,7 +249,7 @@ public sealed class ResolvePathCommand : PSCmdlet
                     WriteObject(Relative ? ToRelative(item.ProviderPath) : item);
                 }
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, path));
             }

@@ -67,7 +67,7 @@ public sealed class GetContentCommand : PSCmdlet
                     continue;
                 }
             }
-            catch (RuntimeException e)
+            catch (Exception e) when (Errors.IsItemError(e))
             {
                 WriteError(Errors.From(e, path));
                 continue;

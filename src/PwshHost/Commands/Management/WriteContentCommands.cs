@@ -92,7 +92,7 @@ public abstract class WriteContentCommand(bool append) : PSCmdlet, IDisposable
                 OpenFile(target);
             }
         }
-        catch (Exception e) when (e is RuntimeException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (Errors.IsItemError(e))
         {
             WriteError(Errors.From(e, path));
         }

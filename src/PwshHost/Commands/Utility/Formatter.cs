@@ -8,7 +8,7 @@ namespace PwshHost.Commands.Utility;
 /// <summary>Reaches the engine's formatter, whose base classes are public and whose parts are not.</summary>
 internal static class Formatter
 {
-    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic;
     private const string Namespace = "Microsoft.PowerShell.Commands.Internal.Format.";
 
     private static readonly FieldInfo Implementation = typeof(FrontEndCommandBase).GetField("implementation", Any)

@@ -111,7 +111,10 @@ public sealed class MatchInfo
 
     public string Filename => Path == "InputStream" ? Path : System.IO.Path.GetFileName(Path);
 
-    public string RelativePath(string directory) => Path == "InputStream" ? Path : System.IO.Path.GetRelativePath(directory, Path);
+    // Only what lies below the directory gets shorter.
+    public string RelativePath(string directory) => Path.StartsWith(directory.TrimEnd('/') + '/', StringComparison.Ordinal)
+        ? System.IO.Path.GetRelativePath(directory, Path)
+        : Path;
 
     public override string ToString() => ToString(null);
 

@@ -15,7 +15,6 @@ public sealed class SelectStringCommand : PSCmdlet
     private long pipedLine;
 
     [Parameter(ValueFromPipeline = true, Mandatory = true, ParameterSetName = "Object")]
-    [Parameter(ValueFromPipeline = true, Mandatory = true, ParameterSetName = "ObjectRaw")]
     [AllowNull]
     [AllowEmptyString]
     public PSObject? InputObject { get; set; }

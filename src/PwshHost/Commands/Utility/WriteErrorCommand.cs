@@ -94,7 +94,9 @@ public sealed class WriteErrorCommand : PSCmdlet
     {
         if (GetVariableValue("MyInvocation") is InvocationInfo { MyCommand: not null } caller)
         {
-            typeof(ErrorRecord).GetMethod("SetInvocationInfo", BindingFlags.Instance | BindingFlags.NonPublic)?.Invoke(record, [caller]);
+            const BindingFlags Any = BindingFlags.Instance | BindingFlags.NonPublic;
+            typeof(ErrorRecord).GetMethod("SetInvocationInfo", Any)?.Invoke(record, [caller]);
+            typeof(ErrorRecord).GetProperty("PreserveInvocationInfoOnce", Any)?.SetValue(record, true);
             record.CategoryInfo.Activity = string.IsNullOrEmpty(CategoryActivity) ? "Write-Error" : CategoryActivity;
         }
     }
