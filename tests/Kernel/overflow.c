@@ -106,9 +106,10 @@ static void expect_image_fails(const struct dev *image)
 /* Touches units that are not neighbours, one sector each. */
 static void touch_units(struct model *model, uint32_t unit, uint32_t from, uint32_t count)
 {
+	uint32_t grain = model->dev->block / SECTOR, inside = unit / 2 / grain * grain;
+
 	for (uint32_t i = from; i < from + count; i++)
-		REQUIRE(model_write(model, (uint64_t)i * 2 * unit + unit / 2,
-				    model->dev->block / SECTOR));
+		REQUIRE(model_write(model, (uint64_t)i * 2 * unit + inside, grain));
 }
 
 static void exhaust(struct dev *dev, unsigned int ranges)

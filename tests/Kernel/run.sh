@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Runs the kernel tests: run.sh BINDIR [PROGRAM...]
+#
+# As root, in a machine that may crash. Environment:
+#   BLKSNAP_MODULE_KO   the module under test; the programs load and unload it
+#   BLKSNAP_TEST_DISKS  empty scratch disks, separated by spaces
+#   BLKSNAP_TEST_SEED   another seed for the random numbers
+#
+# Every line is prefixed with the name of its program; the last one is the total.
+# A program that crashes, hangs or ends early is a failure, and so is a complaint
+# of the kernel while it ran.
+
+set -u
+
+bindir=${1:?usage: run.sh BINDIR [PROGRAM...]}
+shift
+programs=("$@")
+if [ ${#programs[@]} -eq 0 ]; then
+  programs=(selftest requests image writable instant changes overflow errors events multi
+    discard storage lifecycle)
+fi
+
+# Longer than the limit of any single test, which the programs watch themselves.
+silence=240
+complaints='WARNING:|BUG:|Oops|general protection|blocked for more than|UBSAN|KASAN|list_(add|del) corruption|refcount_t:|Call Trace'
+
+passed=0 failed=0 skipped=0
+
+fail() {
+  failed=$((failed + 1))
+  echo "$1: not ok - $2"
+}
+
+check_log() {
+  local name=$1 found
+  found=$(dmesg | awk -v mark="$mark" 'seen; index($0, mark) { seen = 1 }' |
+    grep -E -m 12 "$complaints")
+  if [ -n "$found" ]; then
+    fail "$name" "the kernel complained"
+    while IFS= read -r line; do echo "$name: # $line"; done <<<"$found"
+  fi
+}
+
+run_program() {
+  local name=$1 line plan=0 seen=0 status= input
+  if [ ! -x "$bindir/$name" ]; then
+    fail "$name" "there is no such program"
+    return
+  fi
+  mark="kernel test $name $RANDOM$RANDOM"
+  echo "$mark" >/dev/kmsg
+  exec {input}< <("$bindir/$name" 2>&1; echo "exit status $?")
+  while IFS= read -r -t "$silence" -u "$input" line; do
+    case $line in
+      "exit status "*) status=${line#exit status }; break ;;
+      1..*) plan=${line#1..} ;;
+      "ok "*"# SKIP"*) skipped=$((skipped + 1)); seen=$((seen + 1)) ;;
+      "ok "*) passed=$((passed + 1)); seen=$((seen + 1)) ;;
+      "not ok "*) failed=$((failed + 1)); seen=$((seen + 1)) ;;
+    esac
+    echo "$name: $line"
+  done
+  exec {input}<&-
+  if [ -z "$status" ]; then
+    fail "$name" "no output for $silence s"
+  elif [ "$seen" -ne "$plan" ] || [ "$plan" -eq 0 ]; then
+    fail "$name" "ended with $status after $seen of $plan tests"
+  elif [ "$status" -gt 1 ]; then
+    fail "$name" "ended with $status"
+  fi
+  check_log "$name"
+}
+
+started=$SECONDS
+for name in "${programs[@]}"; do
+  before=$SECONDS
+  run_program "$name"
+  echo "$name: # $((SECONDS - before)) s"
+done
+[ -d /sys/module/blksnap ] && rmmod blksnap 2>/dev/null
+
+echo "kernel tests on $(uname -r): $passed passed, $failed failed, $skipped skipped in $((SECONDS - started)) s"
+[ "$failed" -eq 0 ]
