@@ -167,6 +167,11 @@ internal sealed partial class FakeDriver
             return -Errno.EINVAL;
         }
 
+        if (ShortMaps)
+        {
+            return 0;
+        }
+
         int length = (int)Math.Min(argument.U32(12), tracker.ReadMap.Length - offset);
         tracker.ReadMap.AsSpan((int)offset, length).CopyTo(argument.Follow(16, length).All);
         return length;

@@ -126,6 +126,9 @@ internal sealed partial class FakeDriver : IBlockDeviceSource, IDisposable
     /// <summary>What the next take finds for a device: enum blk_snap_freeze and an error number.</summary>
     public Dictionary<DeviceId, (uint Verdict, int Error)> FreezeVerdicts { get; } = [];
 
+    /// <summary>Has maps read short, as the first patch set does for a device that it lost.</summary>
+    public bool ShortMaps { get; set; }
+
     /// <summary>Adds a block device.</summary>
     /// <param name="path">For example /dev/fake0.</param>
     /// <param name="size">Bytes.</param>
