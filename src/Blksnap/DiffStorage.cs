@@ -24,8 +24,8 @@ public sealed record DiffStorage
     /// <summary>The next low-space event comes when this many bytes are free; null if the driver does not tell.</summary>
     public long? LowSpaceMark { get; init; }
 
-    /// <summary>The ranges in the order of their use; empty if nobody knows them.</summary>
-    public required IReadOnlyList<DiffStorageRange> Ranges { get; init; }
+    /// <summary>The ranges in the order of their use; empty if nobody knows them. An array, see <see cref="Snapshot"/>.</summary>
+    public required IReadOnlyList<DiffStorageRange> Ranges { get; init => field = value as DiffStorageRange[] ?? value.ToArray(); }
 }
 
 /// <summary>One range of a difference storage.</summary>

@@ -36,6 +36,7 @@ public enum FreezeVerdict
 }
 
 /// <summary>A snapshot of one or more devices at one instant.</summary>
+/// <remarks>Its lists are arrays: what the compiler makes of a list expression cannot be indexed by PowerShell.</remarks>
 public sealed record Snapshot
 {
     /// <summary>Id of the snapshot.</summary>
@@ -45,13 +46,13 @@ public sealed record Snapshot
     public required SnapshotState State { get; init; }
 
     /// <summary>Paths of the devices, in the order of their creation; a driver without extensions does not name them before the take.</summary>
-    public required IReadOnlyList<string> DevicePath { get; init; }
+    public required IReadOnlyList<string> DevicePath { get; init => field = value as string[] ?? value.ToArray(); }
 
     /// <summary>The devices with what is known of each.</summary>
-    public required IReadOnlyList<SnapshotDevice> Devices { get; init; }
+    public required IReadOnlyList<SnapshotDevice> Devices { get; init => field = value as SnapshotDevice[] ?? value.ToArray(); }
 
     /// <summary>The images; empty before the take.</summary>
-    public required IReadOnlyList<SnapshotImage> Images { get; init; }
+    public required IReadOnlyList<SnapshotImage> Images { get; init => field = value as SnapshotImage[] ?? value.ToArray(); }
 
     /// <summary>Local time of the creation; null if nobody recorded it.</summary>
     public DateTime? CreationTime { get; init; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Collections;
 using System.Management.Automation;
+using Blksnap.Devices;
 
 namespace BlksnapPS;
 
@@ -66,9 +67,9 @@ public sealed class DevicePathTransformationAttribute : ArgumentTransformationAt
             return path;
         }
 
-        string local = LocalPath(engine, path);
         string device = "/dev/" + path;
-        return !path.Contains('/') && !File.Exists(local) && File.Exists(device) ? device : local;
+        string local = LocalPath(engine, path);
+        return !path.Contains('/') && !File.Exists(local) && BlockDevices.TryFromPath(device) is not null ? device : local;
     }
 
     private static string LocalPath(EngineIntrinsics engine, string path)

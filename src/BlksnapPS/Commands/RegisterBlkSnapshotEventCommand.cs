@@ -25,7 +25,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 
     /// <summary>Which events.</summary>
     [Parameter(Position = 1)]
-    [ValidateSet(All, nameof(SnapshotEventKind.LowSpace), nameof(SnapshotEventKind.Corrupted))]
+    [ValidatePattern("^(All|LowSpace|Corrupted)$", ErrorMessage = "{0} is none of All, LowSpace and Corrupted.")]
     [ArgumentCompleter(typeof(EventNameCompleter))]
     public string EventName { get; set; } = All;
 

@@ -5,7 +5,7 @@ using System.Management.Automation.Language;
 
 namespace BlksnapPS.Completers;
 
-/// <summary>Proposes places for difference storage: devices that nobody has mounted, then files and directories.</summary>
+/// <summary>Proposes places for difference storage: devices that nobody has mounted, and files and directories by their full path.</summary>
 internal sealed class DiffStorageCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
@@ -17,6 +17,19 @@ internal sealed class DiffStorageCompleter : IArgumentCompleter
         IDictionary fakeBoundParameters) =>
         CompletionText.Collect(() => DevicePathCompleter
             .Propose(wordToComplete, device => device.MountPoints.Count == 0 && !device.IsSwap && !device.IsReadOnly)
-            .Concat(CompletionCompleters.CompleteFilename(wordToComplete))
+            .Concat(ProposeFiles(wordToComplete.Trim('\'', '"')))
             .DistinctBy(result => result.CompletionText));
+
+    private static IEnumerable<CompletionResult> ProposeFiles(string typed)
+    {
+        int end = typed.LastIndexOf('/') + 1;
+        DirectoryInfo folder = new(typed[..end]);
+        return end == 0 || !folder.Exists
+            ? []
+            : from entry in folder.EnumerateFileSystemInfos(typed[end..] + "*")
+              where !entry.FullName.StartsWith("/dev/", StringComparison.Ordinal)
+              let path = typed[..end] + entry.Name + (entry is DirectoryInfo ? "/" : string.Empty)
+              orderby path
+              select CompletionText.Result(path, entry.Name, entry is FileInfo file ? DisplayText.Size(file.Length) : path);
+    }
 }

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+using BlksnapPS.Events;
+using Unit.Fake;
+
+namespace Unit.Cmdlets;
+
+/// <summary>Wait-BlkSnapshotEvent and Register-BlkSnapshotEvent.</summary>
+public sealed class EventTests : CmdletTest
+{
+    private const string Unknown = "11111111-2222-3333-4444-555555555555";
+
+    /// <summary>A snapshot whose first event, the request for storage at its creation, was read.</summary>
+    private Snapshot TakeQuiet()
+    {
+        Snapshot snapshot = Take();
+        Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>();
+        return snapshot;
+    }
+
+    private PSEventArgs NextQueued(string identifier)
+    {
+        PSEventArgs? found = null;
+        Assert.True(Engine.Until(() => (found = Dequeue(identifier)) is not null));
+        return found!;
+    }
+
+    private PSEventArgs? Dequeue(string identifier)
+    {
+        PSEventArgsCollection queue = Engine.Events.ReceivedEvents;
+        lock (queue.SyncRoot)
+        {
+            for (int i = 0; i < queue.Count; i++)
+            {
+                if (queue[i].SourceIdentifier == identifier)
+                {
+                    PSEventArgs found = queue[i];
+                    queue.RemoveAt(i);
+                    return found;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    [Fact]
+    public void Waiting_gives_the_request_of_the_creation()
+    {
+        Snapshot snapshot = Take();
+        SnapshotEvent received = Run("Get-BlkSnapshot | Wait-BlkSnapshotEvent -Timeout 10").Ok().Single<SnapshotEvent>();
+        Assert.Equal(SnapshotEventKind.LowSpace, received.Kind);
+        Assert.Equal(snapshot.Id, received.SnapshotId);
+        Assert.Equal((long)FakeDriver.DiffStorageMinimum * 512, received.RequestedBytes);
+    }
+
+    [Fact]
+    public void Waiting_gives_a_lost_image()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Driver.Corrupt(snapshot.Id, First.Id, Errno.ENOSPC);
+        SnapshotEvent received = Run($"Wait-BlkSnapshotEvent {snapshot.Id}").Ok().Single<SnapshotEvent>();
+        Assert.Equal((SnapshotEventKind.Corrupted, "/dev/fake0", "ENOSPC"), (received.Kind, received.DevicePath, received.ErrorName));
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("0.2")]
+    public void Waiting_gives_nothing_when_the_time_is_over(string seconds)
+    {
+        Snapshot snapshot = TakeQuiet();
+        Assert.Empty(Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout {seconds}").Ok().Output);
+    }
+
+    [Fact]
+    public void Waiting_for_an_unknown_snapshot_is_an_error() =>
+        Run($"Wait-BlkSnapshotEvent {Unknown} -Timeout 1").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+
+    [Fact]
+    public void Waiting_ends_at_once_on_stop()
+    {
+        Snapshot snapshot = TakeQuiet();
+        using PowerShell shell = Engine.Create($"Wait-BlkSnapshotEvent {snapshot.Id}");
+        IAsyncResult running = shell.BeginInvoke();
+        Assert.True(Engine.Until(() => Driver.RequestNumbers.Count(number => number == 11) > 1));
+
+        long start = Stopwatch.GetTimestamp();
+        shell.Stop();
+        Assert.True(running.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(20)));
+        // 200 ms is the aim; the rest is for a machine that has other things to do.
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 0, 1000);
+    }
+
+    [Fact]
+    public void An_event_that_comes_after_a_stopped_wait_is_not_lost()
+    {
+        Snapshot snapshot = TakeQuiet();
+        using (PowerShell shell = Engine.Create($"Wait-BlkSnapshotEvent {snapshot.Id}"))
+        {
+            shell.BeginInvoke();
+            Assert.True(Engine.Until(() => Driver.RequestNumbers.Count(number => number == 11) > 1));
+            shell.Stop();
+        }
+
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.Equal(16 * MiB, Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>().RequestedBytes);
+    }
+
+    [Fact]
+    public void A_registration_queues_events_and_numbers_tell_their_order()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Assert.Empty(Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier storage -MessageData note").Ok().Output);
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Driver.Corrupt(snapshot.Id, First.Id, Errno.EIO);
+
+        // The engine queues from pool threads, in any order.
+        PSEventArgs[] received = [NextQueued("storage"), NextQueued("storage")];
+        SnapshotEventArgs[] ordered =
+            [.. received.Select(item => Assert.IsType<SnapshotEventArgs>(item.SourceEventArgs)).OrderBy(item => item.SequenceNumber)];
+        Assert.Equal((SnapshotEventKind.LowSpace, snapshot.Id, 16 * MiB), (ordered[0].Kind, ordered[0].SnapshotId, ordered[0].RequestedBytes));
+        Assert.Equal((SnapshotEventKind.Corrupted, "/dev/fake0", Errno.EIO), (ordered[1].Kind, ordered[1].DevicePath, ordered[1].Error));
+        Assert.Equal(ordered[0].SequenceNumber + 1, ordered[1].SequenceNumber);
+        Assert.Equal("note", received[0].MessageData.ToString());
+    }
+
+    [Fact]
+    public void A_name_that_is_no_event_is_refused()
+    {
+        EngineResult result = Run($"Register-BlkSnapshotEvent {Unknown} -EventName Nothing");
+        Assert.Equal("ParameterArgumentValidationError,BlksnapPS.Commands.RegisterBlkSnapshotEventCommand", Assert.Single(result.Errors).FullyQualifiedErrorId);
+    }
+
+    [Fact]
+    public void A_registration_may_be_for_one_kind_of_event()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} Corrupted -SourceIdentifier lost").Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Driver.Corrupt(snapshot.Id, First.Id, Errno.EIO);
+        Assert.Equal(SnapshotEventKind.Corrupted, Assert.IsType<SnapshotEventArgs>(NextQueued("lost").SourceEventArgs).Kind);
+    }
+
+    [Fact]
+    public void An_action_runs_on_the_thread_of_the_engine_and_can_add_storage()
+    {
+        Snapshot snapshot = Take(storage: "/dev/store:0+32MiB");
+        EngineResult registered = Run("""
+            $seen = @{ Count = 0 }
+            Get-BlkSnapshot | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier rescue -MessageData $seen -Action {
+                $null = Add-DiffStorage -Id $Event.SourceEventArgs.SnapshotId -Path /dev/store:32MiB+32MiB
+                $Event.MessageData.Count++
+            }
+            """).Ok();
+        Assert.Equal("rescue", registered.Single<PSEventJob>().Name);
+
+        // Actions run between the commands of the session.
+        Assert.True(Engine.Until(() => Run("$seen.Count").Ok().Single<int>() == 1));
+        Assert.Equal(64 * MiB, Run($"(Get-DiffStorage {snapshot.Id}).Capacity").Ok().Single<long>());
+    }
+
+    [Fact]
+    public void Reading_ends_with_the_subscription()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier storage").Ok();
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 1));
+        PSEventSubscriber subscriber = Assert.Single(Engine.Events.GetEventSubscribers("storage"));
+        Engine.Events.UnsubscribeEvent(subscriber);
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+        Assert.Empty(Engine.Events.ReceivedEvents);
+    }
+
+    [Fact]
+    public void Reading_ends_with_the_snapshot()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id}; Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+    }
+
+    [Fact]
+    public void Reading_ends_with_the_session()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id}").Ok();
+        Engine.Dispose();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+    }
+
+    [Fact]
+    public void A_registration_ends_after_its_number_of_events()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier once -MaxTriggerCount 1").Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        NextQueued("once");
+        Assert.True(Engine.Until(() => !Engine.Events.GetEventSubscribers("once").Any()));
+    }
+
+    [Fact]
+    public void Wrong_registrations_are_refused_and_leave_no_subscription()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {Unknown} -SourceIdentifier a").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -Action {{ }} -Forward").Error("ActionAndForward", ErrorCategory.InvalidArgument);
+        Assert.Empty(Engine.Events.Subscribers);
+
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier a").Ok();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier a").Error("SubscriberExists", ErrorCategory.ResourceExists);
+        Assert.Single(Engine.Events.Subscribers);
+    }
+}
