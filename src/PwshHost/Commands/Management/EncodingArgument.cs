@@ -5,7 +5,7 @@ using System.Management.Automation;
 using System.Management.Automation.Language;
 using System.Text;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>Turns the names that -Encoding takes into encodings.</summary>
 [AttributeUsage(AttributeTargets.Property)]

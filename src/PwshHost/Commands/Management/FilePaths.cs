@@ -2,7 +2,7 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>From what a user types to full paths of the file system.</summary>
 internal static class FilePaths

@@ -2,7 +2,7 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Get, "Item", DefaultParameterSetName = "Path")]
 public sealed class GetItemCommand : ItemPaths

@@ -2,7 +2,7 @@
 using System.Collections.ObjectModel;
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>-Filter, -Include and -Exclude: all three look at an item's own name.</summary>
 internal sealed class NameFilter(string? filter, string[]? include, string[]? exclude)

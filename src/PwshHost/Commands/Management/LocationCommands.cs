@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Get, "Location", DefaultParameterSetName = "Location")]
 public sealed class GetLocationCommand : PSCmdlet

@@ -5,7 +5,7 @@ using System.Management.Automation;
 using System.Management.Automation.Provider;
 using System.Text;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Get, "Content", DefaultParameterSetName = "Path")]
 public sealed class GetContentCommand : PSCmdlet

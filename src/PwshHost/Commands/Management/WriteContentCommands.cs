@@ -4,7 +4,7 @@ using System.Management.Automation;
 using System.Management.Automation.Provider;
 using System.Text;
 
-namespace PwshHost.Commands.Management;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>Set-Content and Add-Content: one writer per path, open while the pipeline delivers.</summary>
 public abstract class WriteContentCommand(bool append) : PSCmdlet, IDisposable

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Get, "Alias", DefaultParameterSetName = "Default")]
 [OutputType(typeof(AliasInfo))]

@@ -2,7 +2,7 @@
 using System.Globalization;
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsData.Compare, "Object")]
 public sealed class CompareObjectCommand : PSCmdlet

@@ -2,7 +2,7 @@
 using System.Management.Automation;
 using Microsoft.PowerShell.Commands.Internal.Format;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 // The engine package has the formatter and the parameters of these commands, and lacks only the commands.
 [Cmdlet(VerbsCommon.Format, "Table")]

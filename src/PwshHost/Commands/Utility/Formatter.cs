@@ -3,7 +3,7 @@ using System.Management.Automation;
 using System.Reflection;
 using Microsoft.PowerShell.Commands.Internal.Format;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>Reaches the engine's formatter, whose base classes are public and whose parts are not.</summary>
 internal static class Formatter

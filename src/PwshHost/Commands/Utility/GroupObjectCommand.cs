@@ -2,9 +2,8 @@
 using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
-using Microsoft.PowerShell.Commands;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsData.Group, "Object", DefaultParameterSetName = "HashTable")]
 public sealed class GroupObjectCommand : PSCmdlet

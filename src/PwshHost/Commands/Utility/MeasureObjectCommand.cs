@@ -2,9 +2,8 @@
 using System.Globalization;
 using System.Management.Automation;
 using System.Management.Automation.Internal;
-using Microsoft.PowerShell.Commands;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsDiagnostic.Measure, "Object", DefaultParameterSetName = Numbers)]
 public sealed class MeasureObjectCommand : PSCmdlet

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 using System.Collections;
 using System.Management.Automation;
-using Microsoft.PowerShell.Commands;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>One item of a -Property parameter: a name, a pattern, a script block, or a hashtable with a name and an expression.</summary>
 internal sealed class PropertySpec

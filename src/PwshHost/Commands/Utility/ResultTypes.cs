@@ -4,7 +4,7 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Text.RegularExpressions;
 
-// The engine's own views and the scripts know these results by these full names.
+// The engine's views, error ids and scripts know these results and the commands by these full names.
 namespace Microsoft.PowerShell.Commands;
 
 public sealed class WriteErrorException : SystemException
@@ -169,4 +169,21 @@ public sealed class FileHashInfo
     public string Hash { get; set; } = string.Empty;
 
     public string? Path { get; set; }
+}
+
+public sealed class ProcessCommandException : SystemException
+{
+    public ProcessCommandException()
+    {
+    }
+
+    public ProcessCommandException(string? message)
+        : base(message)
+    {
+    }
+
+    public ProcessCommandException(string? message, Exception? innerException)
+        : base(message, innerException)
+    {
+    }
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
-using Microsoft.PowerShell.Commands;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Select, "Object", DefaultParameterSetName = "DefaultParameter")]
 public sealed class SelectObjectCommand : PSCmdlet

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 using System.Text.RegularExpressions;
-using Microsoft.PowerShell.Commands;
-using PwshHost.Commands.Management;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommon.Select, "String", DefaultParameterSetName = "File")]
 public sealed class SelectStringCommand : PSCmdlet

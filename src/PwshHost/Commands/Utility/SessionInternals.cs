@@ -3,7 +3,7 @@ using System.Management.Automation;
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>The scopes of a session: what the engine keeps public for itself only.</summary>
 internal readonly struct SessionInternals(SessionState session)

@@ -2,7 +2,7 @@
 using System.Globalization;
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>Orders values as the language does, and anything that it cannot order by its text.</summary>
 internal sealed class ValueComparer(bool caseSensitive, CultureInfo culture) : IComparer<object?>

@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Management.Automation;
 using System.Reflection;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsLifecycle.Start, "Sleep", DefaultParameterSetName = "Seconds")]
 public sealed class StartSleepCommand : PSCmdlet, IDisposable

@@ -3,7 +3,7 @@ using System.Management.Automation;
 using System.Management.Automation.Internal;
 using System.Reflection;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>The engine's signal that a command wants no more input, so that the commands before it end.</summary>
 internal static class UpstreamStop

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 /// <summary>-Name with patterns, -Scope, -Include and -Exclude.</summary>
 public abstract class VariableCommand : PSCmdlet

@@ -3,7 +3,7 @@ using System.Collections;
 using System.Management.Automation;
 using System.Text;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommunications.Write, "Output")]
 public sealed class WriteOutputCommand : PSCmdlet

@@ -2,7 +2,7 @@
 using System.Management.Automation;
 using System.Reflection;
 
-namespace PwshHost.Commands.Utility;
+namespace Microsoft.PowerShell.Commands;
 
 [Cmdlet(VerbsCommunications.Write, "Error", DefaultParameterSetName = NoException)]
 public sealed class WriteErrorCommand : PSCmdlet
@@ -66,7 +66,7 @@ public sealed class WriteErrorCommand : PSCmdlet
         }
         else
         {
-            Exception exception = Exception ?? new Microsoft.PowerShell.Commands.WriteErrorException(Message);
+            Exception exception = Exception ?? new WriteErrorException(Message);
             string id = string.IsNullOrEmpty(ErrorId) ? exception.GetType().FullName! : ErrorId;
             record = new ErrorRecord(exception, id, Category, TargetObject);
             if (Exception is not null && !string.IsNullOrEmpty(Message))
