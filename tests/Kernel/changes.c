@@ -224,7 +224,7 @@ static void chain(void)
 	snap_id id;
 
 	module_require("tracking_block_minimum_shift=12");
-	dev = dev_loop(MIB + 512, 512);
+	dev = dev_loop(256 * KIB + 512, 512);
 	model = model_new(dev);
 	rng_init(&rng, 55);
 	model_fill(model, 0, dev->sectors);

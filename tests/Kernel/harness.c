@@ -331,6 +331,8 @@ static bool selected(const char *name, int argc, char **argv)
 
 static bool run_one(const struct suite *suite, const struct test *test)
 {
+	int64_t start = now_ns();
+
 	current.name = test->name;
 	atomic_store(&current.failures, 0);
 	current.skipped = false;
@@ -342,6 +344,8 @@ static bool run_one(const struct suite *suite, const struct test *test)
 	if (suite->cleanup && !setjmp(current.leave))
 		suite->cleanup();
 	alarm(0);
+	if (now_ns() - start > 8000000000LL)
+		note("%s took %lld s", test->name, (long long)(now_ns() - start) / 1000000000);
 	if (test_failed())
 		tap("not ok %u - %s", current.number, test->name);
 	else if (current.skipped)

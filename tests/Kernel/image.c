@@ -176,7 +176,7 @@ static void null_multiqueue(void)
 
 static void storage_on_4k(void)
 {
-	rounds_on(dev_disk(0), dev_loop(STORAGE_SECTORS * SECTOR, 4096), 0, 1);
+	rounds_on(dev_loop(24 * MIB + 4096, 4096), dev_loop(STORAGE_SECTORS * SECTOR, 4096), 0, 1);
 }
 
 static void storage_on_same_device(void)

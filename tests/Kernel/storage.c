@@ -66,13 +66,14 @@ static void bounds(void)
 	}
 	CHECK_RESULT_IN(snap_append(&id, storage->id, NULL, 0), 0, -EINVAL);
 	expect_storage(&id, capacity, ranges);
-	CHECK_RESULT_IN(snap_append_one(&id, (dev_id){ 1, 200 }, 0, 8), -ENXIO, -ENODEV);
+	CHECK_RESULT_IN(snap_append_one(&id, (dev_id){ 4000, 7 }, 0, 8), -ENXIO, -ENODEV);
 }
 
 static void alignment(void)
 {
-	struct dev *dev = dev_disk(0), *storage = dev_loop(8 * MIB, 4096);
-	snap_id id;
+	struct dev *dev = dev_loop(8 * MIB, 4096), *storage = dev_loop(8 * MIB, 4096);
+	struct dev *small = dev_disk(0);
+	snap_id id, other;
 
 	REQUIRE_OK(snap_create(&dev->id, 1, &id));
 	CHECK_RESULT(snap_append_one(&id, storage->id, 1, 8), -EINVAL);
@@ -81,6 +82,10 @@ static void alignment(void)
 	expect_storage(&id, 0, 0);
 	CHECK_RESULT(snap_append_one(&id, storage->id, 8, 16), 0);
 	expect_storage(&id, 16, 1);
+	/* Single sectors of an image could not be read from larger blocks. */
+	REQUIRE_OK(snap_create(&small->id, 1, &other));
+	CHECK_RESULT(snap_append_one(&other, storage->id, 1024, 1024), -EINVAL);
+	expect_storage(&other, 0, 0);
 }
 
 /* Sectors that are somebody's storage are nobody else's. */
