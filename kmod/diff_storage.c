@@ -170,7 +170,7 @@ static struct storage_device *storage_device_get(struct diff_storage *storage, d
 	if (bdev_is_zoned(device->ref.bdev))
 		goto out_close;
 	ret = -EINVAL;
-	if (bdev_logical_block_size(device->ref.bdev) > storage->block_limit)
+	if (bdev_logical_block_size(device->ref.bdev) > PAGE_SIZE)
 		goto out_close;
 	ret = -ENOMEM;
 	device->use = disk_use_get(device->ref.bdev->bd_disk);

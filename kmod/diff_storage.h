@@ -29,8 +29,6 @@ struct diff_storage {
 	struct mutex append_lock;	/* one append at a time; protects files and devices */
 	struct list_head devices;	/* append_lock: struct storage_device */
 	struct list_head files;		/* append_lock: struct held_file */
-	unsigned int block_limit;	/* bytes: largest logical block that can be used */
-
 	struct event_queue *events;
 
 	spinlock_t lock;		/* irq safe, protects what follows */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/blkdev.h>
+#include <linux/highmem.h>
 #include <linux/mempool.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -28,12 +29,15 @@ struct image_piece {
 	struct image_io *io;
 	enum data_place place;
 	struct bvec_iter part;		/* of the image bio */
+	struct page *block;		/* a whole block of the storage, for a part of one */
+	unsigned int block_offset;	/* bytes */
 	struct work_struct work;
 	struct bio bio;			/* last: its vectors may follow */
 };
 
 static struct kmem_cache *image_io_cache;
 static mempool_t image_io_pool;
+static mempool_t block_pool;
 static struct bio_set piece_bios;
 static struct workqueue_struct *image_queue;
 
@@ -49,9 +53,13 @@ int __init image_io_module_init(void)
 	ret = mempool_init_slab_pool(&image_io_pool, IMAGE_IO_RESERVE, image_io_cache);
 	if (ret)
 		goto out_cache;
-	ret = bioset_init(&piece_bios, IMAGE_IO_RESERVE, offsetof(struct image_piece, bio), 0);
+	ret = mempool_init_page_pool(&block_pool, IMAGE_IO_RESERVE, 0);
 	if (ret)
 		goto out_pool;
+	ret = bioset_init(&piece_bios, IMAGE_IO_RESERVE, offsetof(struct image_piece, bio),
+			  BIOSET_NEED_BVECS);
+	if (ret)
+		goto out_block_pool;
 	ret = -ENOMEM;
 	image_queue = alloc_workqueue("blksnap_image", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!image_queue)
@@ -60,6 +68,8 @@ int __init image_io_module_init(void)
 
 out_bios:
 	bioset_exit(&piece_bios);
+out_block_pool:
+	mempool_exit(&block_pool);
 out_pool:
 	mempool_exit(&image_io_pool);
 out_cache:
@@ -71,6 +81,7 @@ void image_io_module_exit(void)
 {
 	destroy_workqueue(image_queue);
 	bioset_exit(&piece_bios);
+	mempool_exit(&block_pool);
 	mempool_exit(&image_io_pool);
 	kmem_cache_destroy(image_io_cache);
 }
@@ -122,28 +133,101 @@ static void piece_end_io(struct bio *bio)
 
 static void piece_again(struct work_struct *work);
 
+static struct image_piece *init_piece(struct image_io *io, const struct data_run *run,
+				      struct bvec_iter part, struct bio *bio)
+{
+	struct image_piece *piece = container_of(bio, struct image_piece, bio);
+
+	piece->io = io;
+	piece->place = run->place;
+	piece->part = part;
+	piece->block = NULL;
+	INIT_WORK(&piece->work, piece_again);
+	atomic_inc(&io->pending);
+	return piece;
+}
+
 static int start_piece(struct image_io *io, const struct data_run *run, struct bvec_iter part,
 		       gfp_t gfp)
 {
 	struct bio *bio = bio_alloc_clone(run->region.bdev, io->bio, gfp, &piece_bios);
-	struct image_piece *piece;
 
 	if (!bio)
 		return -ENOMEM;
-	piece = container_of(bio, struct image_piece, bio);
-	piece->io = io;
-	piece->place = run->place;
-	piece->part = part;
-	INIT_WORK(&piece->work, piece_again);
-
+	init_piece(io, run, part, bio);
 	bio->bi_iter = part;
 	bio->bi_iter.bi_sector = run->region.sector;
 	/* The storage lives as long as the snapshot: nothing has to be durable. */
 	bio->bi_opf &= ~(REQ_PREFLUSH | REQ_FUA);
 	bio->bi_end_io = piece_end_io;
-	atomic_inc(&io->pending);
 	submit_bio_noacct(bio);
 	return 0;
+}
+
+static void block_end_io(struct bio *bio)
+{
+	struct image_piece *piece = container_of(bio, struct image_piece, bio);
+	struct image_io *io = piece->io;
+	unsigned int offset = piece->block_offset;
+	struct bvec_iter iter;
+	struct bio_vec bvec;
+
+	if (bio->bi_status)
+		io->status = bio->bi_status;
+	else
+		__bio_for_each_segment(bvec, io->bio, iter, piece->part) {
+			memcpy_page(bvec.bv_page, bvec.bv_offset, piece->block, offset, bvec.bv_len);
+			flush_dcache_page(bvec.bv_page);
+			offset += bvec.bv_len;
+		}
+	mempool_free(piece->block, &block_pool);
+	bio_put(bio);
+	image_io_put(io);
+}
+
+/* Part of a block of a storage whose blocks are larger than those of the image. */
+static int start_block(struct image_io *io, const struct data_run *run, struct bvec_iter part,
+		       unsigned int head, gfp_t gfp)
+{
+	struct bio *bio = bio_alloc_bioset(run->region.bdev, 1, REQ_OP_READ, gfp, &piece_bios);
+	struct image_piece *piece;
+	struct page *block;
+
+	if (!bio)
+		return -ENOMEM;
+	block = mempool_alloc(&block_pool, gfp);
+	if (!block) {
+		bio_put(bio);
+		return -ENOMEM;
+	}
+	piece = init_piece(io, run, part, bio);
+	piece->block = block;
+	piece->block_offset = head << SECTOR_SHIFT;
+	__bio_add_page(bio, block, bdev_logical_block_size(run->region.bdev), 0);
+	bio->bi_iter.bi_sector = run->region.sector - head;
+	bio->bi_end_io = block_end_io;
+	submit_bio_noacct(bio);
+	return 0;
+}
+
+/* Read from or write to the storage, as much as can be done in one. */
+static int start_stored(struct image_io *io, const struct data_run *run, struct bvec_iter *part,
+			gfp_t gfp)
+{
+	unsigned int block = bdev_logical_block_size(run->region.bdev) >> SECTOR_SHIFT;
+	unsigned int head = run->region.sector & (block - 1);
+	unsigned int sectors = part->bi_size >> SECTOR_SHIFT;
+
+	if (!head && sectors >= block) {
+		part->bi_size = round_down(sectors, block) << SECTOR_SHIFT;
+		return start_piece(io, run, *part, gfp);
+	}
+	part->bi_size = min(sectors, block - head) << SECTOR_SHIFT;
+	if (op_is_write(bio_op(io->bio))) {
+		io->status = BLK_STS_IOERR;
+		return 0;
+	}
+	return start_block(io, run, *part, head, gfp);
 }
 
 /*
@@ -166,6 +250,9 @@ static int make_pieces(struct image_io *io, struct bvec_iter *part, gfp_t gfp)
 			if (!op_is_write(bio_op(io->bio)))
 				copy_read(run.copy, run.copy_offset, io->bio, piece);
 			copy_put(run.copy);
+		} else if (run.place == data_in_storage) {
+			if (start_stored(io, &run, &piece, gfp))
+				return -ENOMEM;
 		} else if (start_piece(io, &run, piece, gfp)) {
 			return -ENOMEM;
 		}

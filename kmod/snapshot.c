@@ -150,8 +150,6 @@ static int add_device(struct snapshot *snapshot, struct snapshot_device *device,
 	tracker->owner = snapshot;
 	device->tracker = tracker;
 	tracker_start_counting(tracker);
-	snapshot->storage.block_limit = min(snapshot->storage.block_limit,
-					    bdev_logical_block_size(device->ref.bdev));
 	return 0;
 }
 
@@ -203,7 +201,6 @@ int snapshot_create(const struct blk_snap_dev *devs, u32 count, uuid_t *id)
 	ret = diff_storage_init(&snapshot->storage, &snapshot->events);
 	if (ret)
 		goto out_put;
-	snapshot->storage.block_limit = PAGE_SIZE;
 	snapshot->count = count;
 
 	/* A held device would lose what is kept of it: the module stays. */
