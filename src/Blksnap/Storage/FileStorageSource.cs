@@ -35,7 +35,6 @@ internal sealed class FileStorageSource : DiffStorageSource
         {
             // A symbolic link stays one, so the flag is set on, and the extents are those of, the file itself.
             string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
-            FileInfo file = new(target);
             if (!StorageFile.IsRegular(target))
             {
                 throw new BlksnapException(
@@ -47,6 +46,7 @@ internal sealed class FileStorageSource : DiffStorageSource
             }
 
             BlockDevice device = StorageFile.DeviceOf(target);
+            FileInfo file = new(target);
             long usable = Aligned(length ?? file.Length, path);
             CheckExtents(target, Math.Min(usable, file.Length / device.LogicalBlockSize * device.LogicalBlockSize));
             return new FileStorageSource(target, device, usable, isFolder: false, exists: true);
