@@ -4,6 +4,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/ktime.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "cbt_map.h"
@@ -206,6 +207,7 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
 int take_devices(struct snapshot *snapshot)
 {
 	struct cbt_map **fresh;
+	unsigned int noio;
 	LIST_HEAD(frozen);
 	u64 start;
 	int ret;
@@ -222,6 +224,8 @@ int take_devices(struct snapshot *snapshot)
 	for (i = 0; i < snapshot->count; i++)
 		tracker_prepare_gate(snapshot->devices[i].tracker);
 
+	/* Memory must not be reclaimed through a file system that only this task can thaw. */
+	noio = memalloc_noio_save();
 	start = ktime_get_ns();
 	ret = freeze_all(snapshot, &frozen);
 	if (ret)
@@ -241,6 +245,7 @@ int take_devices(struct snapshot *snapshot)
 out_thaw:
 	thaw_all(&frozen);
 	snapshot->frozen_ns = ktime_get_ns() - start;
+	memalloc_noio_restore(noio);
 	for (i = 0; i < snapshot->count; i++)
 		tracker_finish_gate(snapshot->devices[i].tracker);
 out_free:
