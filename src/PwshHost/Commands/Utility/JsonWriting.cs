@@ -232,7 +232,9 @@ internal sealed class JsonText(bool indented)
 
     public void Text(string value) => text.Append('"').Append(JavaScriptEncoder.UnsafeRelaxedJsonEscaping.Encode(value)).Append('"');
 
-    public static string Time<T>(T value) => JsonSerializer.Serialize(value).Trim('"');
+    public static string Time<T>(T value) => JsonSerializer.Serialize(value, TimeOptions).Trim('"');
+
+    private static readonly JsonSerializerOptions TimeOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public override string ToString() => text.ToString();
 
