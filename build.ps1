@@ -91,9 +91,10 @@ function Invoke-Demo {
   $name = $Kernel ? $Kernel[0] : '6.12'
   Build-Cmdlets
   $module = Build-KernelModule $name
+  Invoke-Step 'Collecting real files of this machine' "$root/tools/demo/collect" @("$out/demo")
   Write-Step "Starting a guest with Linux $name"
   # Storage is asked for in small steps, so that the demo's small disks run low.
-  Invoke-Guest $name @('--timeout', '600', '--disk', '1G', '--disk', '1G', '--disk', '1G', '--module', "$module,diff_storage_minimum=65536") @(
+  Invoke-Guest $name @('--timeout', '600', '--disk', '192M', '--disk', '340M', '--disk', '512M', '--disk', '1200M', '--module', "$module,diff_storage_minimum=65536") @(
     $pwsh, '-NoProfile', '-File', "$root/examples/Demo.ps1", '-ModulePath', $manifest)
   $code = $LASTEXITCODE
   Write-Step ($code -eq 0 ? 'The demo succeeded' : "The demo failed (exit code $code)")
@@ -186,9 +187,9 @@ function Test-Kernel {
   Invoke-Guest $Name ($testDisks + @('--timeout', '900', '--log', "$out/results/kernel-$Name.log")) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
     ForEach-Object {
       Write-Host $_
-      if ($_ -match '^\s*not ok\b') { $failed++ }
-      elseif ($_ -match '^\s*ok\b.*# SKIP') { $skipped++ }
-      elseif ($_ -match '^\s*ok\b') { $passed++ }
+      if ($_ -match '^\w+: not ok\b') { $failed++ }
+      elseif ($_ -match '^\w+: ok\b.*# SKIP') { $skipped++ }
+      elseif ($_ -match '^\w+: ok\b') { $passed++ }
     }
   $code = $LASTEXITCODE
   Add-Count "tests/Kernel on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed)
