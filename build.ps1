@@ -53,6 +53,14 @@ function Invoke-Step {
   }
 }
 
+# A guest has the programs of this machine: what tests and demo use there is installed here.
+function Install-Tool {
+  & "$vm/packages"
+  if ($LASTEXITCODE -ne 0) {
+    throw 'What the virtual machine needs is not installed.'
+  }
+}
+
 function Build-Cmdlets {
   if (-not (Get-Command dotnet -CommandType Application -ErrorAction Ignore)) {
     throw 'The .NET SDK is missing: install dotnet-sdk-10.0, then run this again.'
@@ -89,6 +97,7 @@ function Invoke-Build {
 
 function Invoke-Demo {
   $name = $Kernel ? $Kernel[0] : '6.12'
+  Install-Tool
   Build-Cmdlets
   $module = Build-KernelModule $name
   Invoke-Step 'Collecting real files of this machine' "$root/tools/demo/collect" @("$out/demo")
@@ -103,6 +112,7 @@ function Invoke-Demo {
 
 function Invoke-Vm {
   $name = $Kernel ? $Kernel[0] : '6.12'
+  Install-Tool
   Build-Cmdlets
   $module = Build-KernelModule $name
   $options = @('--disk', '1G', '--disk', '1G', '--disk', '1G', '--module', $module)
@@ -217,6 +227,7 @@ function Test-Pester {
 }
 
 function Invoke-Test {
+  Install-Tool
   $null = New-Item "$out/results" -ItemType Directory -Force
   if ($Suite -contains 'Unit') {
     Test-Unit

@@ -16,11 +16,11 @@ check_kernel_name() {
   die "kernel '$1' is not supported: choose one of ${supported_kernels[*]}."
 }
 
-# need_packages COMMAND=PACKAGE... installs the packages whose command is missing.
+# need_packages COMMAND=PACKAGE... installs the packages whose command (or file, by its full path) is missing.
 need_packages() {
   local pair missing=()
   for pair; do
-    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+    [[ -e ${pair%%=*} && $pair == /* ]] || PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
   done
   ((${#missing[@]})) || return 0
   command -v apt-get >/dev/null ||
