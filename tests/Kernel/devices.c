@@ -295,7 +295,7 @@ static bool write_text(const char *path, const char *text)
 	return good;
 }
 
-void dev_null_set(struct dev *dev, const char *attribute, const char *value)
+static void dev_null_set(struct dev *dev, const char *attribute, const char *value)
 {
 	char path[128];
 
@@ -304,6 +304,31 @@ void dev_null_set(struct dev *dev, const char *attribute, const char *value)
 		FAIL("%s: cannot write '%s': %s", path, value, strerror(errno));
 		test_abandon();
 	}
+}
+
+/* In pieces: older kernels take no more than 512 sectors at once. */
+static void set_bad(struct dev *dev, char sign, uint64_t first, uint64_t count)
+{
+	while (count) {
+		uint64_t piece = count < 512 ? count : 512;
+		char text[64];
+
+		snprintf(text, sizeof(text), "%c%llu-%llu", sign, (unsigned long long)first,
+			 (unsigned long long)(first + piece - 1));
+		dev_null_set(dev, "badblocks", text);
+		first += piece;
+		count -= piece;
+	}
+}
+
+void dev_null_break(struct dev *dev, uint64_t first, uint64_t count)
+{
+	set_bad(dev, '+', first, count);
+}
+
+void dev_null_mend(struct dev *dev, uint64_t first, uint64_t count)
+{
+	set_bad(dev, '-', first, count);
 }
 
 static void null_release(struct dev *dev)

@@ -41,7 +41,9 @@ struct dev *dev_partition(struct dev *disk, int number, uint64_t first, uint64_t
 struct dev *dev_scsi(const char *parameters);
 /* A null_blk device with memory behind it; its configfs attributes as text "a=1 b=2". */
 struct dev *dev_null(const char *attributes);
-void dev_null_set(struct dev *dev, const char *attribute, const char *value);
+/* Sectors of a null_blk device that fail from now on, or work again. */
+void dev_null_break(struct dev *dev, uint64_t first, uint64_t count);
+void dev_null_mend(struct dev *dev, uint64_t first, uint64_t count);
 struct dev *dev_zram(uint64_t bytes);
 
 /* Opens any block device by its number, waiting a little for its node. */

@@ -41,11 +41,11 @@ static void original_unreadable(void)
 	model_fill(model, 0, AREA);
 	snap_begin_one(&id, dev, storage, 0, 32768);
 	image = dev_image(&id, dev);
-	dev_null_set(dev, "badblocks", "+800-800");
+	dev_null_break(dev, 800, 1);
 	REQUIRE(model_write(model, 803, 2));
 	expect_lost(&id, dev, image);
 	REQUIRE(model_write(model, 0, 700));
-	dev_null_set(dev, "badblocks", "-800-800");
+	dev_null_mend(dev, 800, 1);
 	check_live(model, 0, AREA);
 	dev_close(image);
 	REQUIRE_OK(snap_destroy(&id));
@@ -62,7 +62,7 @@ static void storage_unwritable(void)
 	model_fill(model, 0, AREA);
 	snap_begin_one(&id, dev, storage, 0, 16384);
 	image = dev_image(&id, dev);
-	dev_null_set(storage, "badblocks", "+1024-1024");
+	dev_null_break(storage, 1024, 1);
 	for (uint64_t s = 0; s < 4096; s += 256)
 		REQUIRE(model_write(model, s, 256));
 	expect_lost(&id, dev, image);
@@ -92,7 +92,7 @@ static void storage_unreadable(void)
 		sleep_ms(10);
 	}
 	check_image(image, model, seq, 0, AREA);
-	dev_null_set(storage, "badblocks", "+0-16383");
+	dev_null_break(storage, 0, 16384);
 	CHECK_RESULT(check_sectors(image->fd, image->path, model->tag, seq, 0, 1024,
 				   read_error_allowed), -EIO);
 	REQUIRE(model_write(model, 0, AREA));
@@ -112,9 +112,9 @@ static void image_of_bad_sector(void)
 	model_fill(model, 0, AREA);
 	snap_begin_one(&id, dev, storage, 0, 32768);
 	image = dev_image(&id, dev);
-	dev_null_set(dev, "badblocks", "+800-800");
+	dev_null_break(dev, 800, 1);
 	CHECK_RESULT(pread(image->fd, buffer, 4096, 800 * SECTOR) < 0 ? -errno : 0, -EIO);
-	dev_null_set(dev, "badblocks", "-800-800");
+	dev_null_mend(dev, 800, 1);
 	check_live(model, 0, AREA);
 	free(buffer);
 	model_free(model);

@@ -174,9 +174,13 @@ static void null_multiqueue(void)
 	rounds_on(dev_null("size=32 submit_queues=2 irqmode=1"), dev_storage_disk(), 0, 1);
 }
 
+/* Blocks of the storage larger than those of the image, whose last sectors are no whole block. */
 static void storage_on_4k(void)
 {
-	rounds_on(dev_loop(24 * MIB + 4096, 4096), dev_loop(STORAGE_SECTORS * SECTOR, 4096), 0, 1);
+	struct dev *storage = dev_loop(STORAGE_SECTORS * SECTOR, 4096);
+
+	rounds_on(dev_disk(0), storage, 0, 1);
+	rounds_on(dev_loop(24 * MIB + 5 * SECTOR, 512), storage, 0, 1);
 }
 
 static void storage_on_same_device(void)

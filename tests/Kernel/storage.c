@@ -82,10 +82,11 @@ static void alignment(void)
 	expect_storage(&id, 0, 0);
 	CHECK_RESULT(snap_append_one(&id, storage->id, 8, 16), 0);
 	expect_storage(&id, 16, 1);
-	/* Single sectors of an image could not be read from larger blocks. */
+	/* The blocks of the storage count, not those of the original. */
 	REQUIRE_OK(snap_create(&small->id, 1, &other));
-	CHECK_RESULT(snap_append_one(&other, storage->id, 1024, 1024), -EINVAL);
-	expect_storage(&other, 0, 0);
+	CHECK_RESULT(snap_append_one(&other, storage->id, 1025, 1024), -EINVAL);
+	CHECK_RESULT(snap_append_one(&other, storage->id, 1024, 1024), 0);
+	expect_storage(&other, 1024, 1);
 }
 
 /* Sectors that are somebody's storage are nobody else's. */

@@ -381,7 +381,10 @@ void *reader_run(void *argument)
 	const struct dev *image = reader->image;
 	uint64_t next = reader->first, grain = image->block / SECTOR;
 	void *buffer = page_alloc(PIECE_SECTORS * SECTOR);
-	int fd = dev_reopen(image, O_RDONLY | (reader->buffered ? 0 : O_DIRECT));
+	int flags = O_RDONLY | O_CLOEXEC | (reader->buffered ? 0 : O_DIRECT);
+	/* An image that may fail may also be gone before this thread gets to it. */
+	int fd = reader->errors == read_error_allowed ? open(image->path, flags)
+						      : dev_reopen(image, flags);
 	char what[200];
 	struct rng rng;
 
