@@ -13,6 +13,8 @@ internal sealed partial class ConsoleUserInterface(bool nonInteractive) : PSHost
 {
     private readonly Lock gate = new();
     private readonly ProgressDisplay progress = new();
+    private readonly Queue<string> deferred = new();
+    private bool deferring;
 
     [GeneratedRegex(@"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\][^\x07\x1b]*(\x07|\x1b\\)")]
     private static partial Regex Escapes();
@@ -20,6 +22,31 @@ internal sealed partial class ConsoleUserInterface(bool nonInteractive) : PSHost
     public override PSHostRawUserInterface RawUI { get; } = new ConsoleRawUserInterface();
 
     public override bool SupportsVirtualTerminal { get; } = !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+
+    /// <summary>While a line is edited, what event actions write is kept, so that it does not land in the middle of the line.</summary>
+    public void Defer(bool value)
+    {
+        lock (gate)
+        {
+            deferring = value;
+        }
+    }
+
+    /// <returns>What was kept since the last call, or null.</returns>
+    public string? TakeDeferred()
+    {
+        lock (gate)
+        {
+            if (deferred.Count == 0)
+            {
+                return null;
+            }
+
+            string all = string.Concat(deferred);
+            deferred.Clear();
+            return all;
+        }
+    }
 
     public void FinishProgress()
     {
@@ -33,8 +60,15 @@ internal sealed partial class ConsoleUserInterface(bool nonInteractive) : PSHost
     {
         lock (gate)
         {
+            string text = Plain(value, SupportsVirtualTerminal);
+            if (deferring)
+            {
+                deferred.Enqueue(text);
+                return;
+            }
+
             progress.Clear();
-            Console.Out.Write(Plain(value, SupportsVirtualTerminal));
+            Console.Out.Write(text);
         }
     }
 
@@ -66,11 +100,18 @@ internal sealed partial class ConsoleUserInterface(bool nonInteractive) : PSHost
     {
         lock (gate)
         {
-            progress.Clear();
             bool colour = !Console.IsErrorRedirected && SupportsVirtualTerminal;
-            Console.Error.WriteLine(colour && !value.Contains('\x1b', StringComparison.Ordinal)
+            string text = colour && !value.Contains('\x1b', StringComparison.Ordinal)
                 ? PSStyle.Instance.Formatting.Error + value + PSStyle.Instance.Reset
-                : Plain(value, colour));
+                : Plain(value, colour);
+            if (deferring)
+            {
+                deferred.Enqueue(text + "\n");
+                return;
+            }
+
+            progress.Clear();
+            Console.Error.WriteLine(text);
         }
     }
 
@@ -93,7 +134,10 @@ internal sealed partial class ConsoleUserInterface(bool nonInteractive) : PSHost
     {
         lock (gate)
         {
-            progress.Show(record);
+            if (!deferring)
+            {
+                progress.Show(record);
+            }
         }
     }
 

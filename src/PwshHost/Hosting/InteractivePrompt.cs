@@ -8,7 +8,7 @@ namespace PwshHost.Hosting;
 /// <summary>Reads statements until one ends the session.</summary>
 internal sealed class InteractivePrompt(Session session, ConsoleHost host, CommandLine options)
 {
-    private readonly LineEditor editor = new(input => Complete(session.Runspace, input.Text, input.Cursor));
+    private readonly LineEditor editor = new(host.UserInterface, input => Complete(session.Runspace, input.Text, input.Cursor));
 
     public void Run()
     {

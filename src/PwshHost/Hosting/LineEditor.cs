@@ -5,8 +5,10 @@ using System.Text;
 namespace PwshHost.Hosting;
 
 /// <summary>One line of text with the usual editing keys, a history, and the engine's completion on Tab.</summary>
-internal sealed class LineEditor(Func<(string Text, int Cursor), CommandCompletion> complete)
+internal sealed class LineEditor(ConsoleUserInterface ui, Func<(string Text, int Cursor), CommandCompletion> complete)
 {
+    private const int PollMilliseconds = 25;
+
     private readonly List<string> history = [];
     private readonly StringBuilder text = new();
     private int cursor;
@@ -33,11 +35,12 @@ internal sealed class LineEditor(Func<(string Text, int Cursor), CommandCompleti
         historyIndex = history.Count;
         bool before = Console.TreatControlCAsInput;
         Console.TreatControlCAsInput = true;
+        ui.Defer(true);
         try
         {
             while (true)
             {
-                ConsoleKeyInfo key = Console.ReadKey(intercept: true);
+                ConsoleKeyInfo key = NextKey(prompt);
                 if (key.Key != ConsoleKey.Tab)
                 {
                     matches = null;
@@ -61,7 +64,32 @@ internal sealed class LineEditor(Func<(string Text, int Cursor), CommandCompleti
         finally
         {
             Console.TreatControlCAsInput = before;
+            ui.Defer(false);
+            if (ui.TakeDeferred() is { } late)
+            {
+                ui.Write(late);
+            }
         }
+    }
+
+    // A blocking read would hold the console: what event actions write has to appear while nobody types.
+    private ConsoleKeyInfo NextKey(string prompt)
+    {
+        while (!Console.KeyAvailable)
+        {
+            if (ui.TakeDeferred() is { } output)
+            {
+                int at = cursor;
+                MoveTo(0);
+                Console.Out.Write("\r\x1b[J" + output + (output.EndsWith('\n') ? string.Empty : "\n") + prompt);
+                (startLeft, startTop) = (Console.CursorLeft, Console.CursorTop);
+                Repaint(at, from: 0);
+            }
+
+            Thread.Sleep(PollMilliseconds);
+        }
+
+        return Console.ReadKey(intercept: true);
     }
 
     private enum Outcome

@@ -89,9 +89,6 @@ public sealed class WaitEventCommand : PSCmdlet, IDisposable
 {
     // Actions of other subscriptions run on this thread meanwhile.
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(200);
-    private static readonly MethodInfo ProcessPendingActions =
-        typeof(PSEventManager).GetMethod("ProcessPendingActions", BindingFlags.Instance | BindingFlags.NonPublic)
-        ?? throw new MissingMethodException(nameof(PSEventManager), "ProcessPendingActions");
 
     private readonly AutoResetEvent arrived = new(initialState: false);
     private volatile bool stopping;
@@ -108,6 +105,8 @@ public sealed class WaitEventCommand : PSCmdlet, IDisposable
     {
         void Arrived(object? sender, PSEventArgs e) => arrived.Set();
         long start = Stopwatch.GetTimestamp();
+        MethodInfo processPendingActions = Events.GetType().GetMethod("ProcessPendingActions", BindingFlags.Instance | BindingFlags.NonPublic)
+            ?? throw new MissingMethodException(Events.GetType().FullName, "ProcessPendingActions");
         Events.ReceivedEvents.PSEventReceived += Arrived;
         try
         {
@@ -132,7 +131,7 @@ public sealed class WaitEventCommand : PSCmdlet, IDisposable
                 }
 
                 arrived.WaitOne(wait);
-                ProcessPendingActions.Invoke(Events, null);
+                processPendingActions.Invoke(Events, null);
             }
         }
         finally
