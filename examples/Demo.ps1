@@ -34,7 +34,8 @@ function Write-Part {
 # and its variables stay, as they would at a prompt.
 function Show {
   param([scriptblock] $Typed)
-  $lines = $Typed.ToString().Trim() -split "`n"
+  # Without the indentation that it has in this file.
+  $lines = $Typed.ToString().Trim() -split "`n" -replace '^    (?=  |\})'
   Write-Host "PS> $($lines -join "`n    ")"
   $global:LASTEXITCODE = 0
   $began = $clock.Elapsed
@@ -128,8 +129,10 @@ try {
   Write-Part '5. A full copy of the first snapshot, then only the changed blocks of a second one'
   . Show { dd if=$filesImage of=/srv/backup/files.img bs=1M conv=sparse status=none }
   . Show { dd if=$dataImage of=/srv/backup/data.img bs=1M conv=sparse status=none }
-  . Show { $first | Remove-BlkSnapshot -Confirm:$false }
-  . Show { bash -c 'cp -r /etc /srv/files/etc; cp -r /etc /srv/data/etc; sync' }
+  . Show { $first | Remove-BlkSnapshot }
+  . Show { cp /tmp/before.sha256 /tmp/all.list /srv/files }
+  . Show { dd if=/dev/urandom of=/srv/data/new bs=1M count=8 status=none }
+  . Show { sync }
   # -Force: the storage disk begins with old blocks of the first snapshot, among them the mark of an ext4 file system.
   . Show { $second = New-BlkSnapshot /dev/vda, /dev/vdb1 -DiffStorage /dev/vdc -Force }
   . Show {
@@ -160,7 +163,7 @@ try {
     $imagePath = $image.ImagePath
     . Show { $lengths = Get-ChangedBlocks $device -Since $mark | Copy-ChangedBlock $imagePath $copy }
     . Show { cmp $imagePath $copy }
-    Confirm-That "the copy of $device equals its second image byte for byte" (Test-Quiet "cmp $imagePath $copy")
+    Confirm-That "the copy of $device equals its second image byte for byte" ($LASTEXITCODE -eq 0)
     foreach ($length in $lengths) {
       $copied += $length
     }
@@ -168,7 +171,7 @@ try {
   }
   $share = '{0:N1} MB in changed blocks were copied, of {1:N1} MB in full ({2:P0})' -f ($copied / 1e6), ($full / 1e6), ($copied / $full)
   Confirm-That $share ($copied -gt 0 -and $copied -lt $full)
-  . Show { $second | Remove-BlkSnapshot -Confirm:$false }
+  . Show { $second | Remove-BlkSnapshot }
 
   Write-Part '6. Too little difference storage, on purpose: an event handler adds some and the snapshot survives'
   . Show { $third = New-BlkSnapshot /dev/vda -DiffStorage /dev/vdc:0+24MiB -Force }
@@ -198,7 +201,7 @@ try {
   Confirm-That 'its image has not changed since' (Test-Quiet "cmp $thirdImage /srv/backup/third.img")
 
   Write-Part '7. Everything is removed; the live file systems are sound'
-  . Show { Get-BlkSnapshot | Remove-BlkSnapshot -Confirm:$false }
+  . Show { Get-BlkSnapshot | Remove-BlkSnapshot }
   Confirm-That 'no snapshot is left' (@(Get-BlkSnapshot).Count -eq 0)
   . Show { umount /srv/files /srv/data }
   . Show { fsck.ext4 -f -n /dev/vda }
