@@ -21,6 +21,7 @@ if ($TestDisks.Count -lt 4) {
 }
 
 $MountRoot = '/run/blksnap-tests'
+$FileSystemMark = "$MountRoot.made"
 
 # A shell command that has to succeed; gives back what it printed.
 function Invoke-Shell {
@@ -39,15 +40,24 @@ function Test-Shell {
   $LASTEXITCODE -eq 0
 }
 
-# Ends what a test has left behind, so that the next one starts from nothing.
+# Ends what a test has left behind, so that the next one starts from nothing. Programs are slow to start under
+# emulation and this runs before every test, so it looks before it acts.
 function Reset-TestState {
-  $null = sh -c "grep -o ' $MountRoot/[^ ]*' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l" 2>&1
-  Get-BlkSnapshot -ErrorAction Ignore | Remove-BlkSnapshot -Force -Confirm:$false
-  Get-BlkTracker -ErrorAction Ignore | Remove-BlkTracker -Confirm:$false -ErrorAction Ignore
-  foreach ($disk in $TestDisks) {
-    # The signatures go, so that the disk may serve as difference storage again.
-    $null = sh -c "dd if=/dev/zero of=$disk bs=1M count=4 oflag=direct && blockdev --flushbufs $disk" 2>&1
+  if ([System.IO.File]::ReadAllText('/proc/self/mountinfo').Contains(" $MountRoot/")) {
+    $null = Invoke-Shell "grep -o ' $MountRoot/[^ ]*' /proc/self/mountinfo | sort -r | xargs -r -n1 umount -l"
   }
+  Get-BlkSnapshot | Remove-BlkSnapshot -Force -Confirm:$false
+  Get-BlkTracker | Remove-BlkTracker -Confirm:$false
+  if (Test-Path $FileSystemMark) {
+    # The signatures go, so that the disks may serve as difference storage again.
+    $null = Invoke-Shell "for disk in $TestDisks; do dd if=/dev/zero of=`$disk bs=128k count=1 2>/dev/null && blockdev --flushbufs `$disk; done; rm $FileSystemMark"
+  }
+}
+
+function New-TestFileSystem {
+  param([string] $Type, [string] $Device, [string] $Size = '')
+  $force = if ($Type -eq 'xfs') { '-f' } else { '-F' }
+  $null = Invoke-Shell "touch $FileSystemMark; mkfs.$Type -q $force $Device $Size"
 }
 
 function Mount-TestDevice {

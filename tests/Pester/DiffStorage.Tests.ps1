@@ -41,7 +41,7 @@ Describe 'Difference storage' {
     }
 
     It 'refuses a device that carries a file system, unless told to with -Force' {
-      $null = Invoke-Shell "mkfs.ext4 -q -F $store 64M"
+      New-TestFileSystem ext4 $store 64M
       $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage $store }
       $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageInUse,BlksnapPS.Commands.NewBlkSnapshotCommand'
       "$($failure.CategoryInfo.Category)" | Should -Be 'ResourceBusy'
@@ -53,7 +53,7 @@ Describe 'Difference storage' {
     }
 
     It 'refuses a mounted device' {
-      $null = Invoke-Shell "mkfs.ext4 -q -F $store 64M"
+      New-TestFileSystem ext4 $store 64M
       $null = Mount-TestDevice $store storage
       $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage $store }
       $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageInUse,BlksnapPS.Commands.NewBlkSnapshotCommand'
@@ -83,7 +83,7 @@ Describe 'Difference storage' {
 
   Context 'in a file' {
     BeforeEach {
-      $null = Invoke-Shell "mkfs.ext4 -q -F $store 256M"
+      New-TestFileSystem ext4 $store 256M
       $folder = Mount-TestDevice $store storage
       $file = "$folder/storage.bin"
     }
@@ -151,7 +151,7 @@ Describe 'Difference storage' {
 
   Context 'in a file that has no addresses of its own' {
     It 'refuses extents that another file shares' {
-      $null = Invoke-Shell "mkfs.xfs -q -f $store"
+      New-TestFileSystem xfs $store
       $folder = Mount-TestDevice $store storage
       $null = Invoke-Shell "dd if=/dev/urandom of=$folder/one bs=1M count=16 2>/dev/null; sync; cp --reflink=always $folder/one $folder/two; sync"
       $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage "$folder/two" }

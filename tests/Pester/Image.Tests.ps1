@@ -5,8 +5,8 @@ Describe 'Images of mounted file systems' {
     . $PSScriptRoot/Common.ps1
     Reset-TestState
     $ext4Disk, $xfsDisk, $storage = $TestDisks[0..2]
-    $null = Invoke-Shell "mkfs.ext4 -q -F $ext4Disk 128M"
-    $null = Invoke-Shell "mkfs.xfs -q -f $xfsDisk"
+    New-TestFileSystem ext4 $ext4Disk 128M
+    New-TestFileSystem xfs $xfsDisk
     $ext4 = Mount-TestDevice $ext4Disk ext4
     $xfs = Mount-TestDevice $xfsDisk xfs
     New-TestTree $ext4

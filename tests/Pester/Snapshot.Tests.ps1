@@ -16,7 +16,7 @@ Describe 'New-BlkSnapshot' {
 
   It 'takes a snapshot and gives back what it made' {
     $snapshot = New-BlkSnapshot $first -DiffStorage $storage
-    $snapshot.Id | Should -BeOfType [guid]
+    $snapshot.Id | Should -BeOfType ([guid])
     $snapshot.Id | Should -Not -Be ([guid]::Empty)
     "$($snapshot.State)" | Should -Be 'Taken'
     $snapshot.DevicePath | Should -HaveCount 1
@@ -69,7 +69,7 @@ Describe 'New-BlkSnapshot' {
   }
 
   It 'says whether the file system could be frozen' {
-    $null = Invoke-Shell "mkfs.ext4 -q -F $first 64M"
+    New-TestFileSystem ext4 $first 64M
     $null = Mount-TestDevice $first live
     $snapshot = New-BlkSnapshot $first, $second -DiffStorage $storage
     $mounted = $snapshot.Devices | Where-Object { $_.DevicePath -eq $first }
@@ -199,13 +199,14 @@ Describe 'Remove-BlkSnapshot' {
   }
 
   It 'leaves a snapshot alone whose image is mounted' {
-    $null = Invoke-Shell "mkfs.ext4 -q -F $first 64M"
+    New-TestFileSystem ext4 $first 64M
     $snapshot = New-BlkSnapshot $first -DiffStorage $storage
     $folder = Mount-TestDevice $snapshot.Images[0].ImagePath image 'ro,noload'
     $failure = Get-TestError { $snapshot | Remove-BlkSnapshot }
     $failure.FullyQualifiedErrorId | Should -BeExactly 'ImageMounted,BlksnapPS.Commands.RemoveBlkSnapshotCommand'
     "$($failure.CategoryInfo.Category)" | Should -Be 'ResourceBusy'
-    $failure.ErrorDetails.RecommendedAction | Should -Match $folder
+    $failure.Exception.Message | Should -Match $folder
+    $failure.ErrorDetails.RecommendedAction | Should -Match 'Unmount'
     @(Get-BlkSnapshot) | Should -HaveCount 1
 
     Dismount-TestDevice $folder

@@ -83,15 +83,26 @@ public sealed class EventTests : CmdletTest
     public void Waiting_ends_at_once_on_stop()
     {
         Snapshot snapshot = TakeQuiet();
-        using PowerShell shell = Engine.Create($"Wait-BlkSnapshotEvent {snapshot.Id}");
-        IAsyncResult running = shell.BeginInvoke();
-        Assert.True(Engine.Until(() => Driver.RequestNumbers.Count(number => number == 11) > 1));
 
-        long start = Stopwatch.GetTimestamp();
-        shell.Stop();
-        Assert.True(running.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(20)));
-        // 200 ms is the aim; the rest is for a machine that has other things to do.
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalMilliseconds, 0, 1000);
+        // The best of some, since the machine may have other things to do.
+        TimeSpan best = TimeSpan.MaxValue;
+        for (int attempt = 0; attempt < 5 && best.TotalMilliseconds > 200; attempt++)
+        {
+            int before = Driver.RequestNumbers.Count(number => number == 0);
+            using PowerShell shell = Engine.Create($"Wait-BlkSnapshotEvent {snapshot.Id}");
+            IAsyncResult running = shell.BeginInvoke();
+
+            // The command has begun, and then some time to get to its wait.
+            Assert.True(Engine.Until(() => Driver.RequestNumbers.Count(number => number == 0) > before));
+            Thread.Sleep(100);
+            long start = Stopwatch.GetTimestamp();
+            shell.Stop();
+            Assert.True(running.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(20)));
+            TimeSpan took = Stopwatch.GetElapsedTime(start);
+            best = took < best ? took : best;
+        }
+
+        Assert.InRange(best.TotalMilliseconds, 0, 200);
     }
 
     [Fact]
