@@ -271,7 +271,9 @@ internal sealed partial class FakeDriver
                 return -Errno.ENOENT;
             }
 
+            _waiters++;
             Monitor.Wait(_lock, TimeSpan.FromMilliseconds(left));
+            _waiters--;
         }
 
         FakeEvent next = snapshot.Events.Dequeue();

@@ -71,6 +71,7 @@ internal sealed partial class FakeDriver : IBlockDeviceSource, IDisposable
     private uint _nextMinor;
     private uint _nextImage;
     private int _openChannels;
+    private int _waiters;
 
     public FakeDriver(FakeFlavor flavor = FakeFlavor.Own)
     {
@@ -122,6 +123,18 @@ internal sealed partial class FakeDriver : IBlockDeviceSource, IDisposable
 
     /// <summary>Channels that are open now.</summary>
     public int OpenChannels => Volatile.Read(ref _openChannels);
+
+    /// <summary>Threads that sleep in a request for an event now.</summary>
+    public int Waiters
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiters;
+            }
+        }
+    }
 
     /// <summary>What the next take finds for a device: enum blk_snap_freeze and an error number.</summary>
     public Dictionary<DeviceId, (uint Verdict, int Error)> FreezeVerdicts { get; } = [];

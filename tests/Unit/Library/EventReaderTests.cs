@@ -138,12 +138,13 @@ public sealed class EventReaderTests : IDisposable
         // The request that waits cannot be called back: it may still bring an event that nobody waits for.
         using (EventReader.Subscribe(_id, _ => Assert.Fail("The subscription has ended.")))
         {
-            WaitUntil(() => _fake.OpenChannels > 0);
+            WaitUntil(() => _fake.Waiters == 1);
         }
 
         _fake.RaiseLowSpace(_id, 512);
-        Assert.Equal(512, EventReader.Wait(_id, s_patience)!.RequestedBytes);
         WaitUntil(() => _fake.OpenChannels == 0);
+        Assert.Empty(_fake.Snapshots[0].Events);
+        Assert.Equal(512, EventReader.Wait(_id, TimeSpan.Zero)!.RequestedBytes);
     }
 
     [Fact]
