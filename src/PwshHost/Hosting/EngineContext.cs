@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using System.Reflection;
 
@@ -20,6 +21,15 @@ internal sealed class EngineContext
 
     /// <summary>Whether "exit" in a script file that is run directly reaches the host, and does not only end the script.</summary>
     public void ExitLeavesScript(bool value) => rethrowExit.SetValue(context, value);
+
+    /// <summary>Makes Out-Default treat an error record as one from the error stream, and not as an object to show.</summary>
+    public static PSObject MarkAsError(ErrorRecord error)
+    {
+        PSObject wrapped = PSObject.AsPSObject(error);
+        PropertyInfo stream = Property(typeof(PSObject), "WriteStream");
+        stream.SetValue(wrapped, Enum.Parse(stream.PropertyType, "Error"));
+        return wrapped;
+    }
 
     private static PropertyInfo Property(Type type, string name) =>
         type.GetProperty(name, Any) ?? throw new MissingMemberException(type.FullName, name);

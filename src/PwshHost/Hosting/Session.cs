@@ -69,12 +69,7 @@ internal sealed class Session : IDisposable
 
         if (options.Command is not null)
         {
-            if (options.CommandArguments is not null)
-            {
-                runspace.SessionStateProxy.SetVariable("args", options.CommandArguments);
-            }
-
-            bool succeeded = ExecuteText(options.Command, readsInput: true);
+            bool succeeded = ExecuteText(options.Command, readsInput: true, options.CommandArguments);
             return interrupted ? Interrupted : succeeded ? 0 : 1;
         }
 
@@ -107,13 +102,18 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>Runs statements and tells whether $? was true after the last.</summary>
-    private bool ExecuteText(string text, bool readsInput)
+    private bool ExecuteText(string text, bool readsInput, string[]? arguments = null)
     {
         // The engine sets $? anew for each pipeline of ours, so the text itself has to note it, in its last line.
         ScriptBlockAst script = Parser.ParseInput(text, out _, out ParseError[] errors);
         bool notes = errors.Length == 0 && script is { BeginBlock: null, ProcessBlock: null, EndBlock.Unnamed: true };
         runspace.SessionStateProxy.SetVariable(StatusVariable, true);
         Command command = new(notes ? $"{text}\n$global:{StatusVariable} = $?" : text, isScript: true, useLocalScope: false);
+        foreach (string argument in arguments ?? [])
+        {
+            command.Parameters.Add(new CommandParameter(null, argument));
+        }
+
         return Execute(command, readsInput ? ReadsInput(script) : null)
             && runspace.SessionStateProxy.GetVariable(StatusVariable) is true;
     }
@@ -202,12 +202,7 @@ internal sealed class Session : IDisposable
     // The engine's own error view; the mark is how Out-Default tells an error from an object.
     private void Report(ErrorRecord error)
     {
-        PSObject wrapped = PSObject.AsPSObject(error);
-        if (wrapped.Properties["writeErrorStream"] is null)
-        {
-            wrapped.Properties.Add(new PSNoteProperty("writeErrorStream", true));
-        }
-
+        PSObject wrapped = EngineContext.MarkAsError(error);
         try
         {
             using Pipeline pipeline = runspace.CreatePipeline();
