@@ -9,17 +9,28 @@ function New-TestDrive {
   $script:Run.TestDrive = $folder
 }
 
+# Links are listed and not followed: what they point to is not the tests'.
 function Get-TestDriveItem {
-  if (-not $script:Run.TestDrive) { return , @() }
-  , @([System.IO.Directory]::GetFileSystemEntries($script:Run.TestDrive, '*', 'AllDirectories'))
+  $found = [System.Collections.Generic.HashSet[string]]::new()
+  $folders = [System.Collections.Generic.Stack[string]]::new()
+  if ($script:Run.TestDrive) { $folders.Push($script:Run.TestDrive) }
+  while ($folders.Count) {
+    foreach ($entry in [System.IO.DirectoryInfo]::new($folders.Pop()).GetFileSystemInfos()) {
+      $null = $found.Add($entry.FullName)
+      if ($entry -is [System.IO.DirectoryInfo] -and $null -eq $entry.LinkTarget) { $folders.Push($entry.FullName) }
+    }
+  }
+  , $found
 }
 
 function Remove-TestDriveItem {
-  param([string[]] $Except)
+  param([System.Collections.Generic.HashSet[string]] $Except)
   $now = Get-TestDriveItem
-  # Deepest first.
-  foreach ($path in $now | Where-Object { $_ -notin $Except } | Sort-Object Length -Descending) {
-    Remove-Item -LiteralPath $path -Recurse -Force -ErrorAction Ignore
+  foreach ($path in $now) {
+    if ($Except.Contains($path)) { continue }
+    # .NET's recursive delete takes a link away and leaves what it points to.
+    if ([System.IO.Directory]::Exists($path)) { [System.IO.Directory]::Delete($path, $true) }
+    elseif ([System.IO.Directory]::Exists([System.IO.Path]::GetDirectoryName($path))) { [System.IO.File]::Delete($path) }
   }
 }
 
@@ -28,6 +39,6 @@ function Remove-TestDrive {
   if ($location.Drive -and $location.Drive.Name -eq 'TestDrive') { Set-Location -LiteralPath $script:Run.StartLocation }
   Remove-PSDrive -Name TestDrive -Scope Global -Force -ErrorAction Ignore
   Remove-Variable -Name TestDrive -Scope Global -ErrorAction Ignore
-  Remove-Item -LiteralPath $script:Run.TestDrive -Recurse -Force -ErrorAction Ignore
+  if ([System.IO.Directory]::Exists($script:Run.TestDrive)) { [System.IO.Directory]::Delete($script:Run.TestDrive, $true) }
   $script:Run.TestDrive = $null
 }
