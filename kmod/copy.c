@@ -197,7 +197,9 @@ struct copy *copy_alloc(struct diff_area *area, unsigned int units, gfp_t gfp)
 	copy->bio = bio_alloc_bioset(NULL, copy->page_count, REQ_OP_READ, gfp, &copy_bios);
 	if (!copy->bio)
 		goto out_free;
-	copy->extent = extent_alloc(gfp);
+	/* Not tried for ever: see get_chunk(). */
+	copy->extent = extent_alloc(gfpflags_allow_blocking(gfp) ?
+				    gfp | __GFP_RETRY_MAYFAIL | __GFP_NOWARN : gfp);
 	if (!copy->extent)
 		goto out_free;
 	return copy;
@@ -255,6 +257,8 @@ static void copy_end(struct copy *copy, bool stored)
 		chunk->stored |= chunk_mask(copy->first, copy->first + copy->units - 1);
 	list_del_init(&copy->link);
 	list_splice_init(&copy->store_waiters, &waiters);
+	/* If it could not be loaded, somebody may have come to wait after that. */
+	list_splice_init(&copy->load_waiters, &waiters);
 	spin_unlock_irqrestore(&chunk->lock, flags);
 
 	wake_waiters(&waiters);

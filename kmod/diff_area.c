@@ -187,6 +187,17 @@ bool diff_area_touched(struct diff_area *area, sector_t sector, sector_t count)
 	return false;
 }
 
+/*
+ * Small objects have no pool behind them, and the kernel would try for ever to find
+ * memory for one: memory that only the write may free that waits here. Rather lose
+ * the snapshot.
+ */
+static gfp_t may_fail(gfp_t gfp)
+{
+	return gfp | __GFP_NOWARN |
+	       (gfpflags_allow_blocking(gfp) ? __GFP_RETRY_MAYFAIL : 0);
+}
+
 /* Only process context stores, so the array's own lock is a plain one. */
 static struct chunk *get_chunk(struct diff_area *area, unsigned long index, gfp_t gfp)
 {
@@ -195,6 +206,7 @@ static struct chunk *get_chunk(struct diff_area *area, unsigned long index, gfp_
 
 	if (chunk)
 		return chunk;
+	gfp = may_fail(gfp);
 	chunk = chunk_create(gfp);
 	if (!chunk)
 		return NULL;

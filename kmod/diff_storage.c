@@ -8,6 +8,7 @@
 #include "event_queue.h"
 #include "hold_file.h"
 #include "params.h"
+#include "snapimage.h"
 
 /* struct storage_range - a range that was given. */
 struct storage_range {
@@ -165,9 +166,9 @@ static struct storage_device *storage_device_get(struct diff_storage *storage, d
 	ret = -EROFS;
 	if (bdev_read_only(device->ref.bdev))
 		goto out_close;
-	/* The zones of a zoned device cannot be written in any order. */
+	/* Zones cannot be written in any order, and an image is made of storage itself. */
 	ret = -EOPNOTSUPP;
-	if (bdev_is_zoned(device->ref.bdev))
+	if (bdev_is_zoned(device->ref.bdev) || snapimage_is(device->ref.bdev))
 		goto out_close;
 	ret = -EINVAL;
 	if (bdev_logical_block_size(device->ref.bdev) > PAGE_SIZE)

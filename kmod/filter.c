@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/blkdev.h>
+#include <linux/delay.h>
+#include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 
@@ -7,6 +9,7 @@
 #include "copy.h"
 #include "diff_area.h"
 #include "filter.h"
+#include "gate.h"
 #include "image_io.h"
 #include "tracked_bio.h"
 #include "tracker.h"
@@ -23,26 +26,43 @@ static bool is_own_bio(const struct bio *bio)
 	return copy_is_own_bio(bio) || image_io_is_own_bio(bio);
 }
 
+/*
+ * Calls that were sent to filter_submit() and have not returned from it. A sum over
+ * all CPUs, since a call may end on another one than it began on.
+ */
+static DEFINE_PER_CPU(long, filter_users);
+
+static void filter_submit(struct bio *bio);
+
 static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
 				struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	struct bio *bio;
 
-	if (!static_branch_unlikely(&trackers_exist))
+	if (!READ_ONCE(trackers_exist))
 		return;
 	bio = (struct bio *)fregs_argument(fregs);
 	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
 		return;
-	if (!tracker_passes(bio))
-		fregs_redirect(fregs, filter_submit);
+	if (!tracker_sees(bio))
+		return;
+	this_cpu_inc(filter_users);
+	fregs_redirect(fregs, filter_submit);
 }
+
+/*
+ * Permanent: the system administrator cannot switch ftrace off while the module is
+ * loaded, or load it while that is off. Images would be wrong, and nobody knew.
+ */
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
+#define HOOK_FLAGS (FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT)
+#else
+#define HOOK_FLAGS (FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT | FTRACE_OPS_FL_SAVE_REGS)
+#endif
 
 static struct ftrace_ops filter_ops = {
 	.func = filter_hook,
-	.flags = FTRACE_OPS_FL_IPMODIFY
-#ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-		| FTRACE_OPS_FL_SAVE_REGS
-#endif
+	.flags = HOOK_FLAGS,
 };
 
 /* Writers wait here while too many old data are in memory, if they may. */
@@ -87,7 +107,7 @@ static void submit(struct bio *bio, bool may_wait)
 	percpu_ref_put(&tracker->inflight);
 }
 
-/**
+/*
  * filter_submit() - what a write goes through instead of submit_bio_noacct().
  * @bio: a write to tracked sectors.
  *
@@ -95,11 +115,12 @@ static void submit(struct bio *bio, bool may_wait)
  * below another driver's submit function it is not, since bios that hold memory
  * may be queued behind this very call.
  */
-void filter_submit(struct bio *bio)
+static void filter_submit(struct bio *bio)
 {
 	if (may_throttle(bio) && copy_memory_short())
 		copy_memory_wait();
 	submit(bio, !(bio->bi_opf & REQ_NOWAIT) && !current->bio_list);
+	this_cpu_dec(filter_users);
 }
 
 /** filter_resubmit() - the same for a write that was parked, from a worker. */
@@ -121,16 +142,13 @@ static int page_write_unsupported(void)
 static void notrace page_write_hook(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	if (static_branch_unlikely(&trackers_exist))
+	if (READ_ONCE(trackers_exist))
 		fregs_redirect(fregs, page_write_unsupported);
 }
 
 static struct ftrace_ops page_write_ops = {
 	.func = page_write_hook,
-	.flags = FTRACE_OPS_FL_IPMODIFY
-#ifndef CONFIG_DYNAMIC_FTRACE_WITH_ARGS
-		| FTRACE_OPS_FL_SAVE_REGS
-#endif
+	.flags = HOOK_FLAGS,
 };
 
 static int hook_page_write(void)
@@ -156,6 +174,16 @@ static void unhook_page_write(void)
 {
 }
 #endif
+
+static long users(void)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += per_cpu(filter_users, cpu);
+	return sum;
+}
 
 /** filter_module_init() - from now on every write is looked at. */
 int __init filter_module_init(void)
@@ -192,6 +220,9 @@ void filter_module_exit(void)
 	unhook_page_write();
 	unregister_ftrace_function(&filter_ops);
 	ftrace_free_filter(&filter_ops);
-	/* A call that was sent to filter_submit() may not have got there yet. */
+	/* Nobody comes any more. Those who are here may sleep, for a request of the device. */
+	while (users())
+		msleep(20);
+	/* And the last of them may be at the very end. */
 	synchronize_rcu_tasks();
 }

@@ -7,7 +7,6 @@
 
 int filter_module_init(void);
 void filter_module_exit(void);
-void filter_submit(struct bio *bio);
 void filter_resubmit(struct bio *bio);
 
 #endif

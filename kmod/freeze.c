@@ -19,7 +19,8 @@
  */
 struct freeze {
 	struct bdev_ref ref;
-	struct work_struct work;
+	struct work_struct freeze_work;
+	struct work_struct thaw_work;
 	struct completion done;
 	spinlock_t lock;
 	bool finished;			/* lock: the worker is through */
@@ -41,17 +42,17 @@ void freeze_module_exit(void)
 	destroy_workqueue(freeze_queue);
 }
 
-static void freeze_free(struct freeze *freeze)
+static void do_thaw(struct work_struct *work)
 {
+	struct freeze *freeze = container_of(work, struct freeze, thaw_work);
+
 	if (!freeze->result)
 		bdev_thaw(freeze->ref.bdev);
-	bdev_ref_close(&freeze->ref);
-	kfree(freeze);
 }
 
-static void freeze_work(struct work_struct *work)
+static void do_freeze(struct work_struct *work)
 {
-	struct freeze *freeze = container_of(work, struct freeze, work);
+	struct freeze *freeze = container_of(work, struct freeze, freeze_work);
 	bool abandoned;
 
 	freeze->result = bdev_freeze(freeze->ref.bdev);
@@ -63,18 +64,21 @@ static void freeze_work(struct work_struct *work)
 	if (!abandoned)
 		complete(&freeze->done);
 	spin_unlock(&freeze->lock);
-	if (abandoned)
-		freeze_free(freeze);
+	if (!abandoned)
+		return;
+	do_thaw(&freeze->thaw_work);
+	bdev_ref_close(&freeze->ref);
+	kfree(freeze);
 }
 
 /**
- * freeze_start() - begin to freeze the file system on a device, if there is one.
+ * freeze_create() - get ready to freeze the file system on a device, if there is one.
  * @dev: the device.
  *
- * Return: what freeze_end() has to be called with, or ERR_PTR. May sleep, but
- * not for the file system.
+ * Return: what freeze_begin() and freeze_end() are called with, or ERR_PTR. May
+ * sleep, but not for the file system.
  */
-struct freeze *freeze_start(dev_t dev)
+struct freeze *freeze_create(dev_t dev)
 {
 	struct freeze *freeze = kzalloc(sizeof(*freeze), GFP_KERNEL);
 	int ret;
@@ -86,16 +90,22 @@ struct freeze *freeze_start(dev_t dev)
 		kfree(freeze);
 		return ERR_PTR(ret);
 	}
-	INIT_WORK(&freeze->work, freeze_work);
+	INIT_WORK(&freeze->freeze_work, do_freeze);
+	INIT_WORK(&freeze->thaw_work, do_thaw);
 	init_completion(&freeze->done);
 	spin_lock_init(&freeze->lock);
-	queue_work(freeze_queue, &freeze->work);
 	return freeze;
+}
+
+/** freeze_begin() - begin to freeze; freeze_thaw() has to follow. Does not sleep. */
+void freeze_begin(struct freeze *freeze)
+{
+	queue_work(freeze_queue, &freeze->freeze_work);
 }
 
 /**
  * freeze_wait() - wait until it is frozen, or will not be.
- * @freeze: from freeze_start().
+ * @freeze: begun.
  * @deadline: in jiffies.
  * @error: set to the errno (positive) of a refusal.
  *
@@ -116,8 +126,18 @@ u32 freeze_wait(struct freeze *freeze, unsigned long deadline, int *error)
 	return freeze->has_fs ? blk_snap_freeze_frozen : blk_snap_freeze_no_fs;
 }
 
-/** freeze_end() - thaw, now or as soon as it is frozen. May sleep. */
-void freeze_end(struct freeze *freeze)
+/**
+ * freeze_thaw() - begin to thaw.
+ * @freeze: begun.
+ *
+ * In a worker as well: thawing writes, and a device that lies above another frozen
+ * one cannot be written before that one is thawed too.
+ *
+ * Return: true if freeze_end() has to follow, when this function has been called for
+ * all that were frozen together; false if it takes too long and belongs to its worker
+ * from now on.
+ */
+bool freeze_thaw(struct freeze *freeze)
 {
 	bool finished;
 
@@ -126,5 +146,15 @@ void freeze_end(struct freeze *freeze)
 	freeze->abandoned = !finished;
 	spin_unlock(&freeze->lock);
 	if (finished)
-		freeze_free(freeze);
+		queue_work(freeze_queue, &freeze->thaw_work);
+	return finished;
+}
+
+/** freeze_end() - wait until it is thawed, and forget it; or forget what was never begun. */
+void freeze_end(struct freeze *freeze)
+{
+	flush_work(&freeze->thaw_work);
+	flush_work(&freeze->freeze_work);
+	bdev_ref_close(&freeze->ref);
+	kfree(freeze);
 }

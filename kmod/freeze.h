@@ -10,8 +10,10 @@ struct freeze;
 int freeze_module_init(void);
 void freeze_module_exit(void);
 
-struct freeze *freeze_start(dev_t dev);
+struct freeze *freeze_create(dev_t dev);
+void freeze_begin(struct freeze *freeze);
 u32 freeze_wait(struct freeze *freeze, unsigned long deadline, int *error);
+bool freeze_thaw(struct freeze *freeze);
 void freeze_end(struct freeze *freeze);
 
 #endif

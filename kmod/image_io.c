@@ -99,7 +99,9 @@ static void image_io_put(struct image_io *io)
 
 	if (!atomic_dec_and_test(&io->pending))
 		return;
-	bio->bi_status = io->status;
+	/* Another bio of a chain may have left an error here. */
+	if (io->status)
+		bio->bi_status = io->status;
 	mempool_free(io, &image_io_pool);
 	bio_endio(bio);
 	diff_area_put(area);

@@ -3,10 +3,19 @@
 #ifndef BLKSNAP_REQUESTS_H
 #define BLKSNAP_REQUESTS_H
 
+#include <linux/kdev_t.h>
+
 #include "blksnap.h"
 
 /* A pointer in a structure that user space has filled in. */
 #define user_pointer(pointer) ((void __user __force *)(pointer))
+
+/** user_dev() - a device number from user space; 0, which is no device, if it is none. */
+static inline dev_t user_dev(const struct blk_snap_dev *dev)
+{
+	return dev->mj < (1 << (32 - MINORBITS)) && dev->mn <= MINORMASK ?
+	       MKDEV(dev->mj, dev->mn) : 0;
+}
 
 /* Each takes the user's argument, and returns 0, a count or an error. */
 

@@ -10,6 +10,8 @@
 
 #include "cbt_map.h"
 #include "diff_area.h"
+#include "gate.h"
+#include "requests.h"
 #include "snapimage.h"
 #include "snapshot.h"
 #include "tracker.h"
@@ -96,7 +98,6 @@ static void release(struct snapshot *snapshot)
 		if (!device->tracker)
 			continue;
 		rcu_assign_pointer(device->tracker->area, NULL);
-		tracker_stop_counting(device->tracker);
 	}
 	synchronize_rcu();
 	for (i = 0; i < snapshot->count; i++)
@@ -109,7 +110,7 @@ static void release(struct snapshot *snapshot)
 	mutex_lock(&trackers_lock);
 	for (i = 0; i < snapshot->count; i++)
 		if (snapshot->devices[i].tracker)
-			snapshot->devices[i].tracker->owner = NULL;
+			WRITE_ONCE(snapshot->devices[i].tracker->owner, NULL);
 	mutex_unlock(&trackers_lock);
 
 	for (i = 0; i < snapshot->count; i++)
@@ -128,49 +129,57 @@ static int check_device(struct block_device *bdev)
 		return -EOPNOTSUPP;
 	if (bdev_logical_block_size(bdev) > PAGE_SIZE)
 		return -EOPNOTSUPP;
+	/* Writes of mapped files would not pass through the block layer. */
+	if (blk_queue_dax(bdev_get_queue(bdev)))
+		return -EOPNOTSUPP;
 	return 0;
 }
 
-static int add_device(struct snapshot *snapshot, struct snapshot_device *device, dev_t dev)
+static int own_device(struct snapshot *snapshot, struct snapshot_device *device)
 {
-	struct tracker *tracker;
-	int ret;
+	struct tracker *tracker = tracker_find(device->ref.bdev->bd_dev);
 
-	ret = bdev_ref_open(&device->ref, dev);
-	if (ret)
-		return ret;
-	ret = check_device(device->ref.bdev);
-	if (ret)
-		return ret;
-	tracker = tracker_attach(device->ref.bdev);
+	if (tracker && tracker->owner == snapshot)
+		return -EINVAL;
+	tracker = tracker_attach(device->ref.bdev, &device->fresh);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
-	if (tracker->owner)
-		return tracker->owner == snapshot ? -EINVAL : -EALREADY;
-	tracker->owner = snapshot;
+	WRITE_ONCE(tracker->owner, snapshot);
 	device->tracker = tracker;
-	tracker_start_counting(tracker);
 	return 0;
 }
 
 static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *devs)
 {
+	struct snapshot_device *device;
+	bool fresh = false;
 	int ret = 0;
 	u32 i;
 
+	for (i = 0; i < snapshot->count; i++) {
+		device = &snapshot->devices[i];
+		ret = bdev_ref_open(&device->ref, user_dev(&devs[i]));
+		if (!ret)
+			ret = check_device(device->ref.bdev);
+		if (ret)
+			return ret;
+	}
 	mutex_lock(&trackers_lock);
-	for (i = 0; i < snapshot->count && !ret; i++)
-		ret = add_device(snapshot, &snapshot->devices[i],
-				 MKDEV(devs[i].mj, devs[i].mn));
+	for (i = 0; i < snapshot->count && !ret; i++) {
+		device = &snapshot->devices[i];
+		ret = own_device(snapshot, device);
+		fresh |= device->fresh;
+	}
 	mutex_unlock(&trackers_lock);
-	if (ret)
+	if (ret || !fresh)
 		return ret;
 
-	/* From now on each write is counted. Those that were not have to be done. */
 	synchronize_rcu();
-	for (i = 0; i < snapshot->count && !ret; i++)
-		ret = tracker_drain_queue(snapshot->devices[i].tracker,
-					  snapshot->devices[i].ref.bdev);
+	for (i = 0; i < snapshot->count && !ret; i++) {
+		device = &snapshot->devices[i];
+		if (device->fresh)
+			ret = tracker_drain_before(device->tracker, device->ref.bdev);
+	}
 	return ret;
 }
 
@@ -375,7 +384,7 @@ void snapshot_device_status(const struct snapshot_device *device,
 			    struct blk_snap_device_status *status)
 {
 	const struct diff_area *area = device->area;
-	dev_t dev = device->tracker->dev;
+	dev_t dev = device->ref.bdev->bd_dev;
 
 	status->orig_dev_id.mj = MAJOR(dev);
 	status->orig_dev_id.mn = MINOR(dev);

@@ -22,6 +22,7 @@ struct snapshot_device {
 	/* From create to release. */
 	struct bdev_ref ref;
 	struct tracker *tracker;
+	bool fresh;			/* tracked for this snapshot for the first time */
 	/* From take to release. */
 	struct diff_area *area;
 	struct snapimage *image;	/* NULL if it could not be made */

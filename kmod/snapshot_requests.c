@@ -117,7 +117,7 @@ long request_snapshot_append_storage(void __user *argument)
 	snapshot = snapshot_get_locked(&id);
 	if (!snapshot)
 		goto out;
-	ret = diff_storage_append(&snapshot->storage, MKDEV(karg.dev_id.mj, karg.dev_id.mn),
+	ret = diff_storage_append(&snapshot->storage, user_dev(&karg.dev_id),
 				  ranges, karg.count);
 	snapshot_put_locked(snapshot);
 out:

@@ -10,45 +10,53 @@
 #include "cbt_map.h"
 #include "diff_area.h"
 #include "freeze.h"
+#include "gate.h"
 #include "params.h"
 #include "snapimage.h"
 #include "snapshot.h"
 #include "tracker.h"
 
+/* While others are frozen too, nobody gets longer than this. */
+#define FREEZE_TOGETHER_MS 10000
+
 /* struct frozen - a device whose file system is frozen for a device of the snapshot. */
 struct frozen {
 	struct list_head link;
-	struct freeze *freeze;
 	struct snapshot_device *device;
+	dev_t dev;
+	struct freeze *freeze;		/* NULL if there is nothing to thaw */
+	u32 verdict;
+	int error;
 };
 
-static int freeze_one(struct list_head *list, struct snapshot_device *device, dev_t dev)
+static int add_frozen(struct list_head *list, struct snapshot_device *device, dev_t dev)
 {
 	struct frozen *frozen = kzalloc(sizeof(*frozen), GFP_KERNEL);
+	struct freeze *freeze;
 
 	if (!frozen)
 		return -ENOMEM;
-	frozen->device = device;
-	frozen->freeze = freeze_start(dev);
-	if (IS_ERR(frozen->freeze)) {
-		int ret = PTR_ERR(frozen->freeze);
-
+	freeze = freeze_create(dev);
+	if (IS_ERR(freeze)) {
 		kfree(frozen);
-		return ret;
+		return PTR_ERR(freeze);
 	}
+	frozen->freeze = freeze;
+	frozen->device = device;
+	frozen->dev = dev;
 	list_add_tail(&frozen->link, list);
 	return 0;
 }
 
 /* A whole disk has its file systems on its partitions. */
-static int freeze_partitions(struct list_head *list, struct snapshot_device *device)
+static int add_partitions(struct list_head *list, struct snapshot_device *device)
 {
 	struct block_device *part;
 	unsigned long index = 0;
-	int ret = 0;
 
 	for (;;) {
 		dev_t dev;
+		int ret;
 
 		rcu_read_lock();
 		part = xa_find_after(&device->ref.bdev->bd_disk->part_tbl, &index, ULONG_MAX,
@@ -57,66 +65,133 @@ static int freeze_partitions(struct list_head *list, struct snapshot_device *dev
 		rcu_read_unlock();
 		if (!part)
 			return 0;
-		ret = freeze_one(list, device, dev);
+		ret = add_frozen(list, device, dev);
 		/* A partition that has just gone has no file system. */
 		if (ret && ret != -ENXIO && ret != -ENODEV)
 			return ret;
 	}
 }
 
+/* All memory and all devices that freezing needs, before anything is frozen. */
+static int prepare_freeze(struct snapshot *snapshot, struct list_head *list)
+{
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; i < snapshot->count && !ret; i++) {
+		struct snapshot_device *device = &snapshot->devices[i];
+
+		ret = add_frozen(list, device, device->ref.bdev->bd_dev);
+		if (!ret && !bdev_is_partition(device->ref.bdev))
+			ret = add_partitions(list, device);
+	}
+	return ret;
+}
+
 static void thaw_all(struct list_head *list)
+{
+	struct frozen *frozen;
+
+	list_for_each_entry(frozen, list, link)
+		if (frozen->freeze && !freeze_thaw(frozen->freeze))
+			frozen->freeze = NULL;
+	list_for_each_entry(frozen, list, link) {
+		if (frozen->freeze)
+			freeze_end(frozen->freeze);
+		frozen->freeze = NULL;
+	}
+}
+
+static void free_all(struct list_head *list)
 {
 	struct frozen *frozen, *next;
 
 	list_for_each_entry_safe(frozen, next, list, link) {
-		freeze_end(frozen->freeze);
+		if (frozen->freeze)
+			freeze_end(frozen->freeze);
 		kfree(frozen);
 	}
 }
 
-/* The worse verdict counts, and "frozen" counts more than "nothing to freeze". */
-static void note_verdict(struct snapshot_device *device, u32 verdict, int error)
+static bool wait_frozen(struct frozen *frozen, unsigned long deadline)
 {
+	frozen->error = 0;
+	frozen->verdict = freeze_wait(frozen->freeze, deadline, &frozen->error);
+	return frozen->verdict != blk_snap_freeze_timeout;
+}
+
+static bool freeze_together(struct list_head *list, unsigned long timeout)
+{
+	unsigned long deadline = jiffies + timeout;
+	struct frozen *frozen, *next;
+	bool all = true;
+
+	list_for_each_entry(frozen, list, link)
+		freeze_begin(frozen->freeze);
+	list_for_each_entry_safe(frozen, next, list, link) {
+		if (wait_frozen(frozen, deadline))
+			continue;
+		all = false;
+		list_move(&frozen->link, list);
+	}
+	return all;
+}
+
+static int freeze_one_by_one(struct list_head *list, unsigned long timeout)
+{
+	struct frozen *frozen;
+
+	list_for_each_entry(frozen, list, link) {
+		struct freeze *freeze = freeze_create(frozen->dev);
+
+		if (IS_ERR(freeze))
+			return PTR_ERR(freeze);
+		frozen->freeze = freeze;
+		freeze_begin(freeze);
+		wait_frozen(frozen, jiffies + timeout);
+	}
+	return 0;
+}
+
+/* The worse verdict counts, and "frozen" counts more than "nothing to freeze". */
+static void note_verdict(const struct frozen *frozen)
+{
+	struct snapshot_device *device = frozen->device;
+
+	if (frozen->error)
+		pr_warn("file system on %u:%u was not frozen, error %d\n",
+			MAJOR(frozen->dev), MINOR(frozen->dev), frozen->error);
 	if (device->freeze == blk_snap_freeze_refused || device->freeze == blk_snap_freeze_timeout)
 		return;
-	if (verdict == blk_snap_freeze_no_fs && device->freeze == blk_snap_freeze_frozen)
+	if (frozen->verdict == blk_snap_freeze_no_fs && device->freeze == blk_snap_freeze_frozen)
 		return;
-	device->freeze = verdict;
-	device->freeze_error = error;
+	device->freeze = frozen->verdict;
+	device->freeze_error = frozen->error;
 }
 
 /*
- * A file system that refuses, or takes too long, is not frozen: the image is what
- * a power failure would have left, and the verdict says so.
+ * All at once, which takes no longer than the slowest. A file system on a device that
+ * lies above another one of the snapshot gets nowhere, if that one is frozen before it.
+ * Then all are thawed, and it comes first, before the others are frozen one by one.
+ *
+ * A file system that refuses, or takes too long, is not frozen: the image is what a
+ * power failure would have left, and the verdict says so.
  */
-static int freeze_all(struct snapshot *snapshot, struct list_head *list)
+static int freeze_all(struct list_head *list)
 {
-	unsigned long deadline;
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(freeze_timeout_ms));
+	bool alone = list_is_singular(list);
 	struct frozen *frozen;
-	int ret;
-	u32 i;
+	int ret = 0;
 
-	for (i = 0; i < snapshot->count; i++) {
-		struct snapshot_device *device = &snapshot->devices[i];
-
-		ret = freeze_one(list, device, device->tracker->dev);
-		if (!ret && !bdev_is_partition(device->ref.bdev))
-			ret = freeze_partitions(list, device);
-		if (ret)
-			return ret;
+	if (!freeze_together(list, alone ? timeout :
+			     min(timeout, msecs_to_jiffies(FREEZE_TOGETHER_MS))) && !alone) {
+		thaw_all(list);
+		ret = freeze_one_by_one(list, timeout);
 	}
-	deadline = jiffies + msecs_to_jiffies(READ_ONCE(freeze_timeout_ms));
-	list_for_each_entry(frozen, list, link) {
-		int error = 0;
-		u32 verdict = freeze_wait(frozen->freeze, deadline, &error);
-
-		note_verdict(frozen->device, verdict, error);
-		if (error)
-			pr_warn("file system on %u:%u was not frozen, error %d\n",
-				MAJOR(frozen->device->tracker->dev),
-				MINOR(frozen->device->tracker->dev), error);
-	}
-	return 0;
+	list_for_each_entry(frozen, list, link)
+		note_verdict(frozen);
+	return ret;
 }
 
 /*
@@ -169,13 +244,12 @@ static void switch_device(struct snapshot_device *device, struct cbt_map **fresh
 	mutex_lock(&tracker->cbt_lock);
 	if (*fresh) {
 		swap(tracker->cbt, *fresh);
-		WRITE_ONCE(tracker->capacity, device->area->capacity);
+		WRITE_ONCE(tracker->covered, device->area->capacity);
 	}
 	cbt_map_switch(tracker->cbt);
 	mutex_unlock(&tracker->cbt_lock);
 
 	rcu_assign_pointer(tracker->area, device->area);
-	tracker_stop_counting(tracker);
 }
 
 static int prepare_device(struct snapshot *snapshot, struct snapshot_device *device,
@@ -190,7 +264,7 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
 	if (IS_ERR(area))
 		return PTR_ERR(area);
 	device->area = area;
-	if (area->capacity == device->tracker->capacity)
+	if (area->capacity == device->tracker->cbt->capacity)
 		return 0;
 	/* Resized: what the old map says is about another device. */
 	*fresh = cbt_map_create(area->capacity);
@@ -221,13 +295,16 @@ int take_devices(struct snapshot *snapshot)
 		if (ret)
 			goto out_free;
 	}
+	ret = prepare_freeze(snapshot, &frozen);
+	if (ret)
+		goto out_frozen;
 	for (i = 0; i < snapshot->count; i++)
 		tracker_prepare_gate(snapshot->devices[i].tracker);
 
 	/* Memory must not be reclaimed through a file system that only this task can thaw. */
 	noio = memalloc_noio_save();
 	start = ktime_get_ns();
-	ret = freeze_all(snapshot, &frozen);
+	ret = freeze_all(&frozen);
 	if (ret)
 		goto out_thaw;
 	ret = gate_all(snapshot);
@@ -248,6 +325,8 @@ out_thaw:
 	memalloc_noio_restore(noio);
 	for (i = 0; i < snapshot->count; i++)
 		tracker_finish_gate(snapshot->devices[i].tracker);
+out_frozen:
+	free_all(&frozen);
 out_free:
 	for (i = 0; i < snapshot->count; i++)
 		cbt_map_free(fresh[i]);

@@ -73,6 +73,44 @@ void tracked_bio_module_exit(void)
 	kmem_cache_destroy(tracked_bio_cache);
 }
 
+/*
+ * The end of a bio of a chain may end the next one, and so on. The block layer makes
+ * a loop of that, if it can see it; it cannot, behind our end_io. So there is a loop
+ * here: whoever is called within it leaves his bio to the outermost.
+ */
+struct ending {
+	bool busy;
+	struct bio_list bios;
+};
+
+static DEFINE_PER_CPU(struct ending, ending);
+
+static void end_original(struct bio *bio)
+{
+	struct ending *here;
+	unsigned long flags;
+
+	preempt_disable();
+	local_irq_save(flags);
+	here = this_cpu_ptr(&ending);
+	if (here->busy) {
+		bio_list_add(&here->bios, bio);
+		goto out;
+	}
+	here->busy = true;
+	do {
+		local_irq_restore(flags);
+		if (bio->bi_end_io)
+			bio->bi_end_io(bio);
+		local_irq_save(flags);
+		bio = bio_list_pop(&here->bios);
+	} while (bio);
+	here->busy = false;
+out:
+	local_irq_restore(flags);
+	preempt_enable();
+}
+
 static void tracked_bio_end_io(struct bio *bio)
 {
 	struct tracked_bio *tracked = bio->bi_private;
@@ -81,9 +119,8 @@ static void tracked_bio_end_io(struct bio *bio)
 	bio->bi_end_io = tracked->end_io;
 	bio->bi_private = tracked->private;
 	mempool_free(tracked, &tracked_bio_pool);
-	if (bio->bi_end_io)
-		bio->bi_end_io(bio);
 	percpu_ref_put(&tracker->inflight);
+	end_original(bio);
 }
 
 /**
@@ -189,6 +226,10 @@ bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector
 		return true;
 	}
 	cbt_map_mark(tracker->cbt, sector, count);
+	if (area && diff_area_settled(area, sector, count)) {
+		diff_area_put(area);
+		area = NULL;
+	}
 	if (!area) {
 		submit_bio_noacct(bio);
 		return true;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
@@ -10,17 +9,20 @@
 #include "cbt_map.h"
 #include "compat.h"
 #include "diff_area.h"
-#include "filter.h"
+#include "gate.h"
 #include "tracked_bio.h"
 #include "tracker.h"
 
 #define TRACKER_HASH_BITS 6
-/* A queue that does not get empty in this time belongs to a device that hangs. */
-#define DRAIN_TIMEOUT (30 * HZ)
 
 /* Protects the list of trackers, their owners, and changes of the hash table. */
 DEFINE_MUTEX(trackers_lock);
-DEFINE_STATIC_KEY_FALSE(trackers_exist);
+
+/*
+ * Read by each write in the system. Not a static key: to patch code that all CPUs are
+ * running in costs more than the load that it saves.
+ */
+bool trackers_exist __read_mostly;
 
 static LIST_HEAD(trackers);
 static struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
@@ -28,16 +30,27 @@ static struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
 /* Trackers that are not freed yet, those on their way out included. */
 static atomic_t tracker_count;
 
-static struct workqueue_struct *tracker_queue;
+/* Goes on with parked writes. */
+struct workqueue_struct *tracker_queue;
+/* Waits for the writes of trackers on their way out, which may be parked ones. */
+static struct workqueue_struct *tracker_free_queue;
 
 int __init tracker_module_init(void)
 {
 	tracker_queue = alloc_workqueue("blksnap_tracker", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return tracker_queue ? 0 : -ENOMEM;
+	if (!tracker_queue)
+		return -ENOMEM;
+	tracker_free_queue = alloc_workqueue("blksnap_free", WQ_UNBOUND, 0);
+	if (!tracker_free_queue) {
+		destroy_workqueue(tracker_queue);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void tracker_module_exit(void)
 {
+	destroy_workqueue(tracker_free_queue);
 	destroy_workqueue(tracker_queue);
 }
 
@@ -64,32 +77,11 @@ static void tracker_free_work(struct work_struct *work)
 		wake_up_var(&tracker_count);
 }
 
-static void resubmit_parked(struct work_struct *work)
+/* Is this the very device, still in its place? */
+static bool is_device(const struct tracker_identity *id, const struct block_device *bdev)
 {
-	struct tracker *tracker = container_of(work, struct tracker, parked_work);
-	struct bio_list bios;
-	struct bio *bio;
-
-	spin_lock_irq(&tracker->lock);
-	if (tracker->gated) {
-		/* They go on when the gate is opened. */
-		spin_unlock_irq(&tracker->lock);
-		return;
-	}
-	bios = tracker->parked;
-	bio_list_init(&tracker->parked);
-	spin_unlock_irq(&tracker->lock);
-
-	while ((bio = bio_list_pop(&bios)))
-		filter_resubmit(bio);
-}
-
-/** tracker_matches() - is this the tracker of this very device, still in its place? */
-bool tracker_matches(const struct tracker *tracker, const struct block_device *bdev)
-{
-	return tracker->dev == bdev->bd_dev && tracker->disk == bdev->bd_disk &&
-	       tracker->diskseq == bdev->bd_disk->diskseq &&
-	       tracker->start == bdev->bd_start_sect;
+	return id->dev == bdev->bd_dev && id->disk == bdev->bd_disk &&
+	       id->diskseq == bdev->bd_disk->diskseq && id->start == bdev->bd_start_sect;
 }
 
 /** tracker_find() - the tracker with a device number, or NULL. trackers_lock is held. */
@@ -98,7 +90,7 @@ struct tracker *tracker_find(dev_t dev)
 	struct tracker *tracker;
 
 	list_for_each_entry(tracker, &trackers, link)
-		if (tracker->dev == dev)
+		if (tracker->id.dev == dev)
 			return tracker;
 	return NULL;
 }
@@ -110,17 +102,15 @@ static struct tracker *tracker_create(struct block_device *bdev)
 
 	if (!tracker)
 		return ERR_PTR(ret);
-	tracker->dev = bdev->bd_dev;
-	tracker->disk = bdev->bd_disk;
-	tracker->diskseq = bdev->bd_disk->diskseq;
-	tracker->start = bdev->bd_start_sect;
-	tracker->capacity = bdev_nr_sectors(bdev);
-	tracker->queued = queue_is_mq(bdev_get_queue(bdev));
-	tracker->counting = !tracker->queued;
+	tracker->id.dev = bdev->bd_dev;
+	tracker->id.disk = bdev->bd_disk;
+	tracker->id.diskseq = bdev->bd_disk->diskseq;
+	tracker->id.start = bdev->bd_start_sect;
+	tracker->covered = bdev_nr_sectors(bdev);
 	mutex_init(&tracker->cbt_lock);
 	spin_lock_init(&tracker->lock);
 	bio_list_init(&tracker->parked);
-	INIT_WORK(&tracker->parked_work, resubmit_parked);
+	INIT_WORK(&tracker->parked_work, tracker_resubmit_parked);
 	INIT_WORK(&tracker->free_work, tracker_free_work);
 	init_completion(&tracker->drained);
 
@@ -129,14 +119,14 @@ static struct tracker *tracker_create(struct block_device *bdev)
 	if (ret)
 		goto out_free;
 	ret = -ENOMEM;
-	tracker->cbt = cbt_map_create(tracker->capacity);
+	tracker->cbt = cbt_map_create(tracker->covered);
 	if (!tracker->cbt)
 		goto out_ref;
 
 	atomic_inc(&tracker_count);
 	list_add_tail(&tracker->link, &trackers);
-	hlist_add_head_rcu(&tracker->hash, hash_head(tracker->disk));
-	static_branch_inc(&trackers_exist);
+	hlist_add_head_rcu(&tracker->hash, hash_head(tracker->id.disk));
+	WRITE_ONCE(trackers_exist, true);
 	return tracker;
 
 out_ref:
@@ -149,35 +139,41 @@ out_free:
 /* Writes under way are waited for in the background, the device may be dead. */
 static void tracker_detach(struct tracker *tracker)
 {
-	static_branch_dec(&trackers_exist);
 	hlist_del_rcu(&tracker->hash);
 	list_del(&tracker->link);
+	WRITE_ONCE(trackers_exist, !list_empty(&trackers));
 	synchronize_rcu();
 	/* A gate that was not waited for to the end may have left it completed. */
 	reinit_completion(&tracker->drained);
 	percpu_ref_kill(&tracker->inflight);
-	queue_work(tracker_queue, &tracker->free_work);
+	queue_work(tracker_free_queue, &tracker->free_work);
 }
 
 /**
  * tracker_attach() - the tracker of a device, made if there is none.
  * @bdev: the device, held open.
+ * @fresh: set to whether it was made. Then the writes from before are still to be
+ *	   waited for, see tracker_drain_before().
  *
  * A tracker of a device that had the same number before and is gone makes room.
- * trackers_lock is held. Return: the tracker or ERR_PTR: -ENOMEM, -EALREADY (a
- * snapshot holds a device with this number that is gone). May sleep.
+ * trackers_lock is held. Return: the tracker, which nobody owns, or ERR_PTR:
+ * -ENOMEM, -EALREADY (a snapshot holds it). May sleep.
  */
-struct tracker *tracker_attach(struct block_device *bdev)
+struct tracker *tracker_attach(struct block_device *bdev, bool *fresh)
 {
 	struct tracker *tracker = tracker_find(bdev->bd_dev);
 
-	if (tracker && !tracker_matches(tracker, bdev)) {
-		if (tracker->owner)
-			return ERR_PTR(-EALREADY);
+	if (tracker && tracker->owner)
+		return ERR_PTR(-EALREADY);
+	if (tracker && !is_device(&tracker->id, bdev)) {
 		tracker_detach(tracker);
 		tracker = NULL;
 	}
-	return tracker ?: tracker_create(bdev);
+	*fresh = !tracker;
+	if (!tracker)
+		return tracker_create(bdev);
+	WRITE_ONCE(tracker->covered, bdev_nr_sectors(bdev));
+	return tracker;
 }
 
 /**
@@ -219,51 +215,75 @@ void trackers_remove_all(void)
 	rcu_barrier();
 }
 
-static bool is_present(const struct tracker *tracker)
+static bool is_present(const struct tracker_identity *id)
 {
 	struct bdev_ref ref = {};
 	bool present;
 
-	if (bdev_ref_open(&ref, tracker->dev))
+	if (bdev_ref_open(&ref, id->dev))
 		return false;
-	present = tracker_matches(tracker, ref.bdev);
+	present = is_device(id, ref.bdev);
 	bdev_ref_close(&ref);
 	return present;
 }
 
+static void describe(struct tracker *tracker, struct blk_snap_cbt_info *info)
+{
+	const struct cbt_map *cbt;
+
+	info->dev_id.mj = MAJOR(tracker->id.dev);
+	info->dev_id.mn = MINOR(tracker->id.dev);
+	mutex_lock(&tracker->cbt_lock);
+	cbt = tracker->cbt;
+	info->blk_size = 1U << cbt->block_shift;
+	info->device_capacity = (u64)cbt->capacity << SECTOR_SHIFT;
+	info->blk_count = cbt->block_count;
+	export_uuid(info->generation_id.b, &cbt->generation_id);
+	info->snap_number = cbt->previous;
+	mutex_unlock(&tracker->cbt_lock);
+}
+
 /**
  * trackers_list() - describe the trackers.
- * @infos: zeroed, filled in with the first @count of them.
+ * @infos: zeroed, filled in with the first @count of them; of one whose device is
+ *	   gone, the number only.
  * @count: room in @infos.
  *
- * Return: how many there are. May sleep.
+ * Return: how many there are, or -ENOMEM. May sleep.
  */
-u32 trackers_list(struct blk_snap_cbt_info *infos, u32 count)
+int trackers_list(struct blk_snap_cbt_info *infos, u32 count)
 {
+	struct tracker_identity *ids = NULL;
 	struct tracker *tracker;
-	u32 total = 0;
+	u32 total = 0, i;
 
+	if (count) {
+		ids = kvcalloc(count, sizeof(*ids), GFP_KERNEL);
+		if (!ids)
+			return -ENOMEM;
+	}
 	mutex_lock(&trackers_lock);
 	list_for_each_entry(tracker, &trackers, link) {
-		struct blk_snap_cbt_info *info = &infos[total];
-		const struct cbt_map *cbt;
-
-		if (total++ >= count)
-			continue;
-		info->dev_id.mj = MAJOR(tracker->dev);
-		info->dev_id.mn = MINOR(tracker->dev);
-		if (!tracker->owner && !is_present(tracker))
-			continue;
-		mutex_lock(&tracker->cbt_lock);
-		cbt = tracker->cbt;
-		info->blk_size = 1U << cbt->block_shift;
-		info->device_capacity = (u64)cbt->capacity << SECTOR_SHIFT;
-		info->blk_count = cbt->block_count;
-		export_uuid(info->generation_id.b, &cbt->generation_id);
-		info->snap_number = cbt->previous;
-		mutex_unlock(&tracker->cbt_lock);
+		if (total < count) {
+			describe(tracker, &infos[total]);
+			/* What a snapshot holds open is there. */
+			if (!tracker->owner)
+				ids[total] = tracker->id;
+		}
+		total++;
 	}
 	mutex_unlock(&trackers_lock);
+
+	/* Not under the lock: to open a device that does not answer takes long. */
+	for (i = 0; i < min(total, count); i++) {
+		struct blk_snap_dev dev = infos[i].dev_id;
+
+		if (!ids[i].disk || is_present(&ids[i]))
+			continue;
+		memset(&infos[i], 0, sizeof(infos[i]));
+		infos[i].dev_id = dev;
+	}
+	kvfree(ids);
 	return total;
 }
 
@@ -349,16 +369,22 @@ static bool overlap(const struct tracker *tracker, struct bio *bio,
 	sector_t start = bio->bi_iter.bi_sector;
 	sector_t end;
 
-	if (tracker->disk != bdev->bd_disk || tracker->diskseq != bdev->bd_disk->diskseq)
+	if (tracker->id.disk != bdev->bd_disk)
+		return false;
+	/*
+	 * Some drivers give a disk another number when its medium may have changed.
+	 * A disk that a snapshot holds open stays what it is.
+	 */
+	if (tracker->id.diskseq != bdev->bd_disk->diskseq && !READ_ONCE(tracker->owner))
 		return false;
 	/* The rest of a bio that a driver has split counts from the start of the disk. */
 	if (!bio_flagged(bio, BIO_REMAPPED))
 		start += bdev->bd_start_sect;
-	end = min(start + bio_sectors(bio), tracker->start + READ_ONCE(tracker->capacity));
-	start = max(start, tracker->start);
+	end = min(start + bio_sectors(bio), tracker->id.start + READ_ONCE(tracker->covered));
+	start = max(start, tracker->id.start);
 	if (start >= end)
 		return false;
-	*sector = start - tracker->start;
+	*sector = start - tracker->id.start;
 	*count = end - start;
 	return true;
 }
@@ -381,143 +407,14 @@ struct tracker *tracker_of_bio(struct bio *bio, sector_t *sector, sector_t *coun
 	return NULL;
 }
 
-/**
- * tracker_passes() - note a write that can go on as it is.
- * @bio: the write.
- *
- * The short way, for all writes that need not be counted and overwrite nothing
- * that has to be kept. Any context. Return: false if the write has to take the
- * long way, filter_submit().
- */
-bool tracker_passes(struct bio *bio)
+/** tracker_sees() - is there a tracker that has to deal with a write? Any context. */
+bool tracker_sees(struct bio *bio)
 {
-	struct tracker *tracker;
 	sector_t sector, count;
-	bool passes = true;
+	bool seen;
 
 	rcu_read_lock();
-	hlist_for_each_entry_rcu(tracker, hash_head(bio->bi_bdev->bd_disk), hash) {
-		struct diff_area *area;
-
-		if (!overlap(tracker, bio, &sector, &count) || tracked_bio_taken_by(bio, tracker))
-			continue;
-		/* Who finds it unset sees the area that was set before. */
-		passes = !smp_load_acquire(&tracker->counting);
-		if (!passes)
-			break;
-		area = rcu_dereference(tracker->area);
-		passes = !area || (bio_op(bio) != REQ_OP_DISCARD &&
-				   diff_area_settled(area, sector, count));
-		if (!passes)
-			break;
-		cbt_map_mark(tracker->cbt, sector, count);
-	}
+	seen = tracker_of_bio(bio, &sector, &count);
 	rcu_read_unlock();
-	return passes;
-}
-
-/** tracker_park() - leave a write to a worker, which can wait for memory. */
-void tracker_park(struct tracker *tracker, struct bio *bio)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&tracker->lock, flags);
-	bio_list_add(&tracker->parked, bio);
-	spin_unlock_irqrestore(&tracker->lock, flags);
-	queue_work(tracker_queue, &tracker->parked_work);
-}
-
-/** tracker_park_if_gated() - leave a write behind a closed gate. Return: false if it is open. */
-bool tracker_park_if_gated(struct tracker *tracker, struct bio *bio)
-{
-	unsigned long flags;
-	bool gated;
-
-	spin_lock_irqsave(&tracker->lock, flags);
-	gated = tracker->gated;
-	if (gated)
-		bio_list_add(&tracker->parked, bio);
-	spin_unlock_irqrestore(&tracker->lock, flags);
-	return gated;
-}
-
-/**
- * tracker_start_counting() - count the writes from now on.
- * @tracker: the tracker.
- *
- * The caller waits for an RCU grace period, and for the writes that were let
- * through before: see tracker_drain_queue().
- */
-void tracker_start_counting(struct tracker *tracker)
-{
-	WRITE_ONCE(tracker->counting, true);
-}
-
-/** tracker_stop_counting() - count no more than the driver makes necessary. */
-void tracker_stop_counting(struct tracker *tracker)
-{
-	smp_store_release(&tracker->counting, !tracker->queued);
-}
-
-/**
- * tracker_drain_queue() - wait for the writes that were let through uncounted.
- * @tracker: it counts already.
- * @bdev: its device.
- *
- * Return: 0 or -ETIMEDOUT. May sleep.
- */
-int tracker_drain_queue(struct tracker *tracker, struct block_device *bdev)
-{
-	struct request_queue *queue = bdev_get_queue(bdev);
-	int left;
-
-	if (!tracker->queued)
-		return 0;
-	blk_freeze_queue_start(queue);
-	left = blk_mq_freeze_queue_wait_timeout(queue, DRAIN_TIMEOUT);
-	blk_mq_unfreeze_queue(queue);
-	return left ? 0 : -ETIMEDOUT;
-}
-
-/*
- * The gate. Behind a closed gate writes are parked, and those that were under way
- * are waited for. Then no write is under way, and the device stands still.
- */
-
-/** tracker_prepare_gate() - do beforehand what takes long. May sleep. */
-void tracker_prepare_gate(struct tracker *tracker)
-{
-	percpu_ref_switch_to_atomic_sync(&tracker->inflight);
-}
-
-/** tracker_gate() - close the gate. */
-void tracker_gate(struct tracker *tracker)
-{
-	reinit_completion(&tracker->drained);
-	spin_lock_irq(&tracker->lock);
-	tracker->gated = true;
-	spin_unlock_irq(&tracker->lock);
-	percpu_ref_kill(&tracker->inflight);
-}
-
-/** tracker_wait_drained() - wait for the writes under way. Return: false if it took too long. */
-bool tracker_wait_drained(struct tracker *tracker, unsigned long timeout)
-{
-	return wait_for_completion_timeout(&tracker->drained, timeout);
-}
-
-/** tracker_ungate() - open the gate, let the parked writes go on. */
-void tracker_ungate(struct tracker *tracker)
-{
-	percpu_ref_resurrect(&tracker->inflight);
-	spin_lock_irq(&tracker->lock);
-	tracker->gated = false;
-	spin_unlock_irq(&tracker->lock);
-	queue_work(tracker_queue, &tracker->parked_work);
-}
-
-/** tracker_finish_gate() - undo tracker_prepare_gate(). */
-void tracker_finish_gate(struct tracker *tracker)
-{
-	percpu_ref_switch_to_percpu(&tracker->inflight);
+	return seen;
 }

@@ -16,32 +16,38 @@ long request_tracker_remove(void __user *argument)
 
 	if (copy_from_user(&karg, argument, sizeof(karg)))
 		return -ENODATA;
-	return tracker_remove(MKDEV(karg.dev_id.mj, karg.dev_id.mn));
+	return tracker_remove(user_dev(&karg.dev_id));
 }
 
 long request_tracker_collect(void __user *argument)
 {
 	struct blk_snap_tracker_collect karg;
 	struct blk_snap_cbt_info *infos = NULL;
-	u32 count, room;
 	long ret = 0;
+	u32 room = 0;
+	int count;
 
 	if (copy_from_user(&karg, argument, sizeof(karg)))
 		return -ENODATA;
 	/* There are no more of them than there are, whatever the caller has room for. */
-	room = karg.cbt_info_array ? min(karg.count, trackers_list(NULL, 0)) : 0;
+	if (karg.cbt_info_array)
+		room = min_t(u32, karg.count, trackers_list(NULL, 0));
 	if (room) {
 		infos = kvcalloc(room, sizeof(*infos), GFP_KERNEL);
 		if (!infos)
 			return -ENOMEM;
 	}
 	count = trackers_list(infos, room);
+	if (count < 0) {
+		ret = count;
+		goto out;
+	}
 	if (karg.cbt_info_array) {
 		if (count > karg.count) {
 			ret = -ENOBUFS;
 			goto out;
 		}
-		count = min(count, room);
+		count = min_t(u32, count, room);
 		if (copy_to_user(user_pointer(karg.cbt_info_array), infos, count * sizeof(*infos))) {
 			ret = -ENODATA;
 			goto out;
@@ -72,7 +78,7 @@ long request_tracker_read_cbt_map(void __user *argument)
 	do {
 		unsigned long missed;
 
-		ret = tracker_read_map(MKDEV(karg.dev_id.mj, karg.dev_id.mn), karg.offset + done,
+		ret = tracker_read_map(user_dev(&karg.dev_id), karg.offset + done,
 				       piece, min_t(u32, karg.length - done, MAP_PIECE));
 		if (ret <= 0)
 			break;
@@ -97,7 +103,7 @@ long request_tracker_mark_dirty_blocks(void __user *argument)
 
 	if (copy_from_user(&karg, argument, sizeof(karg)))
 		return -ENODATA;
-	dev = MKDEV(karg.dev_id.mj, karg.dev_id.mn);
+	dev = user_dev(&karg.dev_id);
 	if (snapimage_is_dev(dev)) {
 		ret = snapimage_original(dev, &dev);
 		if (ret)

@@ -94,7 +94,7 @@ static inline struct class *blksnap_class_create(const char *name)
 /** fregs_argument() - first argument of the function that ftrace stopped at. */
 static __always_inline unsigned long fregs_argument(struct ftrace_regs *fregs)
 {
-#if defined(HAVE_FTRACE_REGS_ARGUMENT)
+#if defined(HAVE_FTRACE_REGS_ARGUMENT) && defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
 	return ftrace_regs_get_argument(fregs, 0);
 #else
 	return regs_get_kernel_argument(&fregs->regs, 0);
@@ -104,7 +104,10 @@ static __always_inline unsigned long fregs_argument(struct ftrace_regs *fregs)
 /** fregs_redirect() - let the traced call go to another function. */
 static __always_inline void fregs_redirect(struct ftrace_regs *fregs, void *function)
 {
-#ifdef HAVE_FTRACE_REGS_SET_IP
+#if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS)
+	/* All registers are saved, and the setters of ftrace do nothing. */
+	instruction_pointer_set(&fregs->regs, (unsigned long)function);
+#elif defined(HAVE_FTRACE_REGS_SET_IP)
 	ftrace_regs_set_instruction_pointer(fregs, (unsigned long)function);
 #else
 	ftrace_instruction_pointer_set(fregs, (unsigned long)function);

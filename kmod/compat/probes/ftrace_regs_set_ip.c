@@ -2,9 +2,6 @@
 /* The instruction pointer setter has its later name (6.2). */
 #include <linux/ftrace.h>
 
-#ifndef ftrace_regs_set_instruction_pointer
-#error "no ftrace_regs_set_instruction_pointer"
-#endif
 void probe(struct ftrace_regs *fregs, unsigned long ip);
 void probe(struct ftrace_regs *fregs, unsigned long ip)
 {
