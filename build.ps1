@@ -19,7 +19,7 @@ param(
   # Vm: a script of your own to run instead of a prompt; what follows are its arguments.
   [string] $File,
   # Test: only these.
-  [ValidateSet('Unit', 'Kernel', 'Pester')] [string[]] $Suite = @('Unit', 'Kernel', 'Pester'),
+  [ValidateSet('Unit', 'Host', 'Kernel', 'Pester')] [string[]] $Suite = @('Unit', 'Host', 'Kernel', 'Pester'),
   [Parameter(ValueFromRemainingArguments)] [string[]] $Arguments
 )
 
@@ -163,25 +163,33 @@ function Get-GuestProblem {
 }
 
 function Test-Unit {
-  foreach ($project in @('Unit', 'Host')) {
-    $folder = "$root/tests/$project"
-    if (-not (Test-Path "$folder/*.csproj")) {
-      continue
-    }
-    Write-Step "Unit tests: tests/$project"
-    $results = "$out/results/$project.trx"
-    $null = Remove-Item $results -Force -ErrorAction Ignore
-    & timeout 900 dotnet test $folder -c Release -nologo -v quiet -nodeReuse:false --logger "trx;LogFileName=$results" --logger 'console;verbosity=minimal' |
-      ForEach-Object { Write-Host $_ }
-    $code = $LASTEXITCODE
-    if (-not (Test-Path $results)) {
-      Add-Count "tests/$project" 0 0 0 "no results, exit code $code"
-      continue
-    }
-    $counters = ([xml][IO.File]::ReadAllText($results)).TestRun.ResultSummary.Counters
-    $failed = [int]$counters.total - [int]$counters.passed - ([int]$counters.total - [int]$counters.executed)
-    $problem = if ($code -eq 124) { 'the time limit was reached' } elseif ($code -ne 0 -and $failed -eq 0) { "exit code $code" } elseif ([int]$counters.executed -eq 0) { 'no test ran' }
-    Add-Count "tests/$project" ([int]$counters.passed) $failed ([int]$counters.total - [int]$counters.executed) $problem
+  Write-Step 'Unit tests'
+  $results = "$out/results/unit.trx"
+  $null = Remove-Item $results -Force -ErrorAction Ignore
+  & timeout 900 dotnet test "$root/tests/Unit" -c Release -nologo -v quiet -nodeReuse:false --logger "trx;LogFileName=$results" |
+    ForEach-Object { Write-Host $_ }
+  $code = $LASTEXITCODE
+  if (-not (Test-Path $results)) {
+    Add-Count 'tests/Unit' 0 0 0 "no results, exit code $code"
+    return
+  }
+  $counters = ([xml][IO.File]::ReadAllText($results)).TestRun.ResultSummary.Counters
+  $failed = [int]$counters.executed - [int]$counters.passed
+  $problem = if ($code -eq 124) { 'the time limit was reached' } elseif ($code -ne 0 -and $failed -eq 0) { "exit code $code" } elseif ([int]$counters.executed -eq 0) { 'no test ran' }
+  Add-Count 'tests/Unit' ([int]$counters.passed) $failed ([int]$counters.total - [int]$counters.executed) $problem
+}
+
+function Test-Host {
+  Write-Step 'Tests of pwshw and its PowerShell host'
+  $last = ''
+  & timeout 900 "$root/tests/Host/run.sh" 2>&1 | ForEach-Object { Write-Host $_; $last = "$_" }
+  $code = $LASTEXITCODE
+  if ($last -match '^(\d+) passed, (\d+) failed, (\d+) skipped$') {
+    $problem = if ($code -ne 0 -and $Matches[2] -eq '0') { "exit code $code" }
+    Add-Count 'tests/Host' ([int]$Matches[1]) ([int]$Matches[2]) ([int]$Matches[3]) $problem
+  }
+  else {
+    Add-Count 'tests/Host' 0 0 0 "no results, exit code $code"
   }
 }
 
@@ -194,7 +202,7 @@ function Test-Kernel {
   $failed = 0
   $skipped = 0
   $env:BLKSNAP_MODULE_KO = $Module
-  Invoke-Guest $Name ($testDisks + @('--timeout', '900', '--log', "$out/results/kernel-$Name.log")) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
+  Invoke-Guest $Name ($testDisks + @('--timeout', '1800', '--log', "$out/results/kernel-$Name.log")) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
     ForEach-Object {
       Write-Host $_
       if ($_ -match '^\w+: not ok\b') { $failed++ }
@@ -213,7 +221,7 @@ function Test-Pester {
   $null = New-Item $results -ItemType Directory -Force
   $env:BLKSNAP_MODULE_KO = $Module
   $env:BLKSNAP_PS_MODULE = $manifest
-  Invoke-Guest $Name ($testDisks + @('--timeout', '900', '--module', $Module, '--share', $results, '--log', "$out/results/pester-$Name.log")) @(
+  Invoke-Guest $Name ($testDisks + @('--timeout', '1800', '--module', $Module, '--share', $results, '--log', "$out/results/pester-$Name.log")) @(
     $pwsh, '-NoProfile', '-File', "$root/tools/test/Pester.ps1", '-Results', "$results/summary.json") |
     ForEach-Object { Write-Host $_ }
   $code = $LASTEXITCODE
@@ -231,6 +239,9 @@ function Invoke-Test {
   $null = New-Item "$out/results" -ItemType Directory -Force
   if ($Suite -contains 'Unit') {
     Test-Unit
+  }
+  if ($Suite -contains 'Host') {
+    Test-Host
   }
   if ($Suite -contains 'Kernel' -or $Suite -contains 'Pester') {
     if ($Suite -contains 'Pester') {
@@ -275,7 +286,7 @@ function Show-Task {
 
   Build   [-Kernel 6.1|6.12]                 build the cmdlets and the kernel module
   Demo    [-Kernel 6.1|6.12]                 the main job on a real kernel, checked, in a virtual machine
-  Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Kernel, Pester)
+  Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Host, Kernel, Pester)
   Vm      [-Kernel 6.1|6.12]                 a prompt in a virtual machine, module loaded, cmdlets imported
           [-Command ...] [-File ... [...]]   or a command or a script of your own in it
   Clean                                      remove everything that was built
