@@ -63,44 +63,44 @@ Describe 'Events of a snapshot' {
     }
 
     It 'lets an action add storage, and the snapshot survives' {
-      Write-RandomData $origin -MiB 64
-      $before = Get-DeviceChecksum $origin -MiB 64
-      $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+16MiB"
+      Write-RandomData $origin -MiB 32
+      $before = Get-DeviceChecksum $origin -MiB 32
+      $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+8MiB"
 
       # The first event, from before there was any storage, is not what this is about.
       $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
       $state = @{ Place = $other; Added = 0 }
       $job = $snapshot | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier rescue -MessageData $state -Action {
         $state = $Event.MessageData
-        Add-DiffStorage -Id $Event.SourceEventArgs.SnapshotId -Path "$($state.Place):$(32 * $state.Added)MiB+32MiB"
+        Add-DiffStorage -Id $Event.SourceEventArgs.SnapshotId -Path "$($state.Place):$(16 * $state.Added)MiB+16MiB"
         $state.Added++
       }
       $job | Should -Not -BeNullOrEmpty
 
       # More than the storage that the snapshot began with, in steps that leave the action time.
-      foreach ($step in 0..11) {
+      foreach ($step in 0..6) {
         Write-RandomData $origin -MiB 4 -SeekMiB (4 * $step)
         $null = Wait-Until { ($snapshot | Get-DiffStorage).Free -ge 4MB }
       }
 
       $state.Added | Should -BeGreaterThan 0
       "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Taken'
-      ($snapshot | Get-DiffStorage).Used | Should -BeGreaterThan (47MB)
-      Get-DeviceChecksum $snapshot.Images[0].ImagePath -MiB 64 | Should -Be $before
+      ($snapshot | Get-DiffStorage).Used | Should -BeGreaterThan (27MB)
+      Get-DeviceChecksum $snapshot.Images[0].ImagePath -MiB 32 | Should -Be $before
     }
 
     It 'tells when the storage was not enough: the image is lost, the live device is fine' {
       $snapshot = New-BlkSnapshot $origin, $second -DiffStorage "${store}:0+8MiB"
       $snapshot | Register-BlkSnapshotEvent -EventName Corrupted -SourceIdentifier lost
-      Write-RandomData $origin -MiB 32
-      Get-DeviceChecksum $origin -MiB 32 | Should -Match '^[0-9a-f]{64}'
+      Write-RandomData $origin -MiB 16
+      Get-DeviceChecksum $origin -MiB 16 | Should -Match '^[0-9a-f]{64}'
 
       $received = Wait-Event -SourceIdentifier lost -Timeout 60
       $received.SourceEventArgs.DevicePath | Should -BeExactly $origin
       $received.SourceEventArgs.Error | Should -Be 28
       "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Corrupted'
       Test-Shell "dd if=$($snapshot.Images[0].ImagePath) of=/dev/null bs=64k count=1 iflag=direct" | Should -BeFalse
-      Write-RandomData $origin -MiB 4 -SeekMiB 16
+      Write-RandomData $origin -MiB 4 -SeekMiB 8
 
       $snapshot | Remove-BlkSnapshot
       Get-BlkSnapshot | Should -BeNullOrEmpty
