@@ -215,28 +215,50 @@ static uint32_t newest_in_order(struct dev *image, const struct ordered_writer *
 	return newest;
 }
 
-static void ordered_across(struct dev *a, struct dev *b, unsigned int takes)
+/* Devices between the two, so busy that it takes a while to get their writes done. */
+#define BUSY_SECTORS 4096
+
+static void keep_busy(struct writer *writer, struct dev *dev, uint64_t stream)
 {
-	struct dev *storage = dev_storage_disk(), *both[] = { a, b };
+	struct model *model = model_new(dev);
+
+	model_fill(model, 0, BUSY_SECTORS);
+	*writer = (struct writer){ .model = model, .mode = write_aio, .count = BUSY_SECTORS,
+				   .limit = BUSY_SECTORS / 8, .stream = stream };
+	worker_start(writer_run, writer);
+}
+
+static void ordered_across(struct dev *a, struct dev *b, unsigned int busy, unsigned int takes)
+{
+	struct dev *storage = dev_storage_disk();
 	struct ordered_writer writers[] = {
 		{ .first = a, .second = b, .base = 0, .tag = 0xab },
 		{ .first = b, .second = a, .base = SLOTS * SLOT_SECTORS, .tag = 0xba },
 	};
+	struct writer busy_writers[4];
 	unsigned int between = 0;
 	struct rng rng;
+	dev_id ids[6];
 	snap_id id;
 
 	rng_init(&rng, 33);
 	zero_device(a, 2 * SLOTS * SLOT_SECTORS);
 	zero_device(b, 2 * SLOTS * SLOT_SECTORS);
+	for (unsigned int i = 0; i < busy; i++) {
+		struct dev *dev = dev_loop(BUSY_SECTORS * SECTOR, 512);
+
+		ids[i + 1] = dev->id;
+		keep_busy(&busy_writers[i], dev, 40 + i);
+	}
 	for (unsigned int i = 0; i < ARRAY_SIZE(writers); i++)
 		worker_start(write_in_order, &writers[i]);
 	for (unsigned int take = 0; take < takes && !test_failed(); take++) {
 		uint32_t low[2], high[2];
 		struct dev *image_a, *image_b;
 
-		REQUIRE_OK(snap_create((dev_id[]){ both[take % 2]->id, both[1 - take % 2]->id }, 2,
-				       &id));
+		ids[0] = take % 2 ? b->id : a->id;
+		ids[busy + 1] = take % 2 ? a->id : b->id;
+		REQUIRE_OK(snap_create(ids, busy + 2, &id));
 		REQUIRE_OK(snap_append_one(&id, storage->id, 0, STORAGE_SECTORS));
 		sleep_ms(rng_below(&rng, 20));
 		for (unsigned int i = 0; i < 2; i++)
@@ -266,18 +288,27 @@ static void ordered_across(struct dev *a, struct dev *b, unsigned int takes)
 		REQUIRE_OK(snap_destroy(&id));
 	}
 	workers_stop();
+	for (unsigned int i = 0; i < busy; i++) {
+		check_live(busy_writers[i].model, 0, BUSY_SECTORS);
+		model_free(busy_writers[i].model);
+	}
 	note("%u of %u images were taken between a write and its successor", between, 2 * takes);
 	CHECK(atomic_load(&writers[0].completed) > takes);
 }
 
 static void order_across_disks(void)
 {
-	ordered_across(dev_disk(0), dev_disk(1), 25);
+	ordered_across(dev_disk(0), dev_disk(1), 0, 20);
 }
 
 static void order_across_disk_and_loop(void)
 {
-	ordered_across(dev_disk(0), dev_loop(8 * MIB, 512), 25);
+	ordered_across(dev_disk(0), dev_loop(8 * MIB, 512), 0, 12);
+}
+
+static void order_across_busy_devices(void)
+{
+	ordered_across(dev_disk(0), dev_disk(1), 3, 20);
 }
 
 int main(int argc, char **argv)
@@ -287,6 +318,7 @@ int main(int argc, char **argv)
 		{ "running_writer_on_loop", running_writer_on_loop, 120 },
 		{ "order_across_disks", order_across_disks, 120 },
 		{ "order_across_disk_and_loop", order_across_disk_and_loop, 120 },
+		{ "order_across_busy_devices", order_across_busy_devices, 150 },
 	};
 
 	return module_suite(tests, ARRAY_SIZE(tests), argc, argv);

@@ -21,18 +21,15 @@ static void load_unload_with_io(void)
 	struct dev *dev[] = { dev_disk(0), dev_loop(8 * MIB, 512) }, *storage = dev_storage_disk();
 	enum { count = ARRAY_SIZE(dev), rounds = 20 };
 	struct model *model[count];
-	struct writer writers[2 * count];
+	struct writer writers[count];
 	snap_id id;
 
 	for (unsigned int i = 0; i < count; i++) {
 		model[i] = model_new(dev[i]);
 		model_fill(model[i], 0, AREA);
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(writers); i++) {
-		writers[i] = (struct writer){ .model = model[i / 2],
-					      .mode = i % 2 ? write_aio : write_direct,
-					      .first = i % 2 * AREA / 2, .count = AREA / 2,
-					      .limit = 128, .stream = i };
+		writers[i] = (struct writer){ .model = model[i],
+					      .mode = i % 2 ? write_direct : write_aio,
+					      .count = AREA, .limit = 128, .stream = i };
 		worker_start(writer_run, &writers[i]);
 	}
 	for (unsigned int round = 0; round < rounds && !test_failed(); round++) {
@@ -49,7 +46,7 @@ static void load_unload_with_io(void)
 	}
 	workers_stop();
 	for (unsigned int i = 0; i < count; i++) {
-		CHECK(writers[2 * i].done > 0);
+		CHECK(writers[i].done > 0);
 		check_live(model[i], 0, AREA);
 		model_free(model[i]);
 	}

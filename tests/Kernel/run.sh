@@ -18,8 +18,8 @@ bindir=${1:?usage: run.sh BINDIR [PROGRAM...]}
 shift
 programs=("$@")
 if [ ${#programs[@]} -eq 0 ]; then
-  programs=(selftest requests image writable instant changes overflow errors events multi
-    discard storage lifecycle)
+  programs=(selftest requests answers image writable instant changes trackers overflow errors events
+    multi discard storage freeze lifecycle)
 fi
 
 # Longer than the limit of any single test, which the programs watch themselves.
