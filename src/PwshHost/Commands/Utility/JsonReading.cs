@@ -147,6 +147,6 @@ public sealed class ConvertFromJsonCommand : PSCmdlet
             return double.Parse(text, CultureInfo.InvariantCulture);
         }
 
-        return long.TryParse(text, CultureInfo.InvariantCulture, out long number) ? number : BigInteger.Parse(text, CultureInfo.InvariantCulture);
+        return long.TryParse(text, CultureInfo.InvariantCulture, out long number) ? (object)number : BigInteger.Parse(text, CultureInfo.InvariantCulture);
     }
 }

@@ -192,6 +192,14 @@ public sealed class NewVariableCommand : PSCmdlet
             return;
         }
 
+        SessionInternals session = new(SessionState);
+        if (!Force && session.Variable(Name, Scope) is not null)
+        {
+            WriteError(new ErrorRecord(
+                new SessionStateException($"A variable with name '{Name}' already exists."), "VariableAlreadyExists", ErrorCategory.ResourceExists, Name));
+            return;
+        }
+
         PSVariable variable = new(Name, Value, Option);
         if (Description is not null)
         {
@@ -200,7 +208,7 @@ public sealed class NewVariableCommand : PSCmdlet
 
         try
         {
-            new SessionInternals(SessionState).NewVariable(variable, Scope, Force);
+            session.NewVariable(variable, Scope, Force);
         }
         catch (SessionStateException e)
         {
