@@ -196,13 +196,14 @@ function Test-Host {
 $testDisks = @('--disk', '512M', '--disk', '512M', '--disk', '512M', '--disk', '512M')
 
 function Test-Kernel {
-  param([string] $Name, [string] $Module)
-  Write-Step "Kernel tests on Linux $Name"
+  param([string] $Name, [string] $Module, [string] $Title, [string[]] $Program, [string[]] $Options)
+  Write-Step "Kernel tests, $Title, on Linux $Name"
   $passed = 0
   $failed = 0
   $skipped = 0
   $env:BLKSNAP_MODULE_KO = $Module
-  Invoke-Guest $Name ($testDisks + @('--timeout', '1800', '--log', "$out/results/kernel-$Name.log")) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
+  Invoke-Guest $Name ($testDisks + $Options + @('--timeout', '1800', '--log', "$out/results/kernel-$Name-$Title.log")) @(
+    @("$root/tests/Kernel/run.sh", "$out/kernel-tests") + $Program) |
     ForEach-Object {
       Write-Host $_
       if ($_ -match '^\w+: not ok\b') { $failed++ }
@@ -210,7 +211,7 @@ function Test-Kernel {
       elseif ($_ -match '^\w+: ok\b') { $passed++ }
     }
   $code = $LASTEXITCODE
-  Add-Count "tests/Kernel on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed)
+  Add-Count "tests/Kernel, $Title, on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed)
 }
 
 function Test-Pester {
@@ -260,7 +261,10 @@ function Invoke-Test {
         continue
       }
       if ($Suite -contains 'Kernel') {
-        Test-Kernel $name $module
+        $programs = @(& "$root/tests/Kernel/run.sh" --list)
+        Test-Kernel $name $module 'all but lifecycle' @($programs -ne 'lifecycle') @()
+        # It loads and unloads the module over and over under I/O.
+        Test-Kernel $name $module 'lifecycle' @('lifecycle') @('--in-turns')
       }
       if ($Suite -contains 'Pester') {
         Test-Pester $name $module

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Runs the kernel tests: run.sh BINDIR [PROGRAM...]
+# Runs the kernel tests: run.sh BINDIR [PROGRAM...]; run.sh --list names them.
 #
 # As root, in a machine that may crash. Environment:
 #   BLKSNAP_MODULE_KO   the module under test; the programs load and unload it
@@ -14,12 +14,18 @@
 
 set -u
 
+all=(selftest requests answers image writable instant changes trackers overflow errors events
+  multi discard storage freeze lifecycle)
+if [ "${1:-}" = --list ]; then
+  printf '%s\n' "${all[@]}"
+  exit
+fi
+
 bindir=${1:?usage: run.sh BINDIR [PROGRAM...]}
 shift
 programs=("$@")
 if [ ${#programs[@]} -eq 0 ]; then
-  programs=(selftest requests answers image writable instant changes trackers overflow errors events
-    multi discard storage freeze lifecycle)
+  programs=("${all[@]}")
 fi
 
 # Longer than the limit of any single test, which the programs watch themselves.
