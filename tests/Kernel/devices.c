@@ -145,9 +145,14 @@ void dev_loop_detach(struct dev *dev)
 		FAIL("%s: LOOP_CLR_FD: %s", dev->path, strerror(errno));
 }
 
-static struct dev *loop_make(uint64_t bytes, unsigned int block, unsigned int flags)
+static struct dev *loop_make(int backing_fd, uint64_t offset, unsigned int block,
+			     unsigned int flags)
 {
-	struct loop_config config = { .block_size = block, .info.lo_flags = flags };
+	struct loop_config config = {
+		.fd = backing_fd,
+		.block_size = block,
+		.info = { .lo_flags = flags, .lo_offset = offset },
+	};
 	struct dev *dev = dev_new();
 	int loop_control, number = -1, fd = -1;
 	char path[32];
@@ -157,10 +162,7 @@ static struct dev *loop_make(uint64_t bytes, unsigned int block, unsigned int fl
 	loop_control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	if (loop_control < 0)
 		test_skip("no loop devices");
-	dev->backing_fd = memfd_create("blksnap-test", MFD_CLOEXEC);
-	REQUIRE(dev->backing_fd >= 0);
-	REQUIRE_EQ(ftruncate(dev->backing_fd, bytes), 0);
-	config.fd = dev->backing_fd;
+	dev->backing_fd = backing_fd;
 	for (int tries = 0; tries < 20; tries++) {
 		number = ioctl(loop_control, LOOP_CTL_GET_FREE);
 		snprintf(path, sizeof(path), "/dev/loop%d", number);
@@ -177,21 +179,38 @@ static struct dev *loop_make(uint64_t bytes, unsigned int block, unsigned int fl
 		FAIL("no loop device can be configured: %s", strerror(errno));
 		test_abandon();
 	}
-	dev_attach(dev, path, O_RDWR | O_DIRECT);
+	dev_attach(dev, path, (flags & LO_FLAGS_READ_ONLY ? O_RDONLY : O_RDWR) | O_DIRECT);
 	close(fd);
 	dev->release = dev_loop_detach;
 	REQUIRE_EQ(dev->block, block);
 	return dev;
 }
 
+static int memory_file(uint64_t bytes)
+{
+	int fd = memfd_create("blksnap-test", MFD_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	REQUIRE_EQ(ftruncate(fd, bytes), 0);
+	return fd;
+}
+
 struct dev *dev_loop(uint64_t bytes, unsigned int block)
 {
-	return loop_make(bytes, block, 0);
+	return loop_make(memory_file(bytes), 0, block, 0);
 }
 
 struct dev *dev_loop_read_only(uint64_t bytes)
 {
-	return loop_make(bytes, SECTOR, LO_FLAGS_READ_ONLY);
+	return loop_make(memory_file(bytes), 0, SECTOR, LO_FLAGS_READ_ONLY);
+}
+
+struct dev *dev_loop_over(const char *path, uint64_t offset, bool read_only)
+{
+	int fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+
+	REQUIRE(fd >= 0);
+	return loop_make(fd, offset, SECTOR, read_only ? LO_FLAGS_READ_ONLY : 0);
 }
 
 void dev_loop_resize(struct dev *dev, uint64_t bytes)

@@ -30,7 +30,8 @@ struct dev *dev_disk(unsigned int index);
 /* The last of the disks, by custom the one for difference storage. */
 struct dev *dev_storage_disk(void);
 
-struct dev *dev_loop(uint64_t bytes, unsigned int block);
+struct dev *dev_loop(uint64_t bytes, unsigned int block); /* over memory */
+struct dev *dev_loop_over(const char *path, uint64_t offset, bool read_only);
 struct dev *dev_loop_read_only(uint64_t bytes);
 void dev_loop_resize(struct dev *dev, uint64_t bytes);
 void dev_loop_detach(struct dev *dev);
