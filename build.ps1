@@ -65,9 +65,16 @@ function Build-Cmdlets {
   if (-not (Get-Command dotnet -CommandType Application -ErrorAction Ignore)) {
     throw 'The .NET SDK is missing: install dotnet-sdk-10.0, then run this again.'
   }
+  # Unchanged since the last time: starting the .NET build to learn that takes longer than the question.
+  $sources = (& sh -c 'cd "$1" && find src/Blksnap src/BlksnapPS BlksnapPS.psd1 Directory.Build.props \( -name bin -o -name obj \) -prune -o -type f -print | sort | xargs sha256sum' sh $root) -join "`n"
+  $stamp = "$out/module/sources"
+  if ((Test-Path $manifest) -and (Test-Path $stamp) -and [IO.File]::ReadAllText($stamp) -eq $sources) {
+    return
+  }
   $runtime = if ([Runtime.InteropServices.RuntimeInformation]::OSArchitecture -eq 'Arm64') { 'linux-arm64' } else { 'linux-x64' }
   Invoke-Step 'Building the cmdlets' dotnet @(
     'publish', "$root/src/BlksnapPS/BlksnapPS.csproj", '-c', 'Release', '-r', $runtime, '-v', 'quiet', '-nologo', '-nodeReuse:false')
+  [IO.File]::WriteAllText($stamp, $sources)
 }
 
 # The path of the kernel module for a kernel, built when its sources are newer.
@@ -104,7 +111,8 @@ function Invoke-Demo {
   Write-Step "Starting a guest with Linux $name"
   # Storage is asked for in small steps, so that the demo's small disks run low.
   Invoke-Guest $name @('--timeout', '600', '--disk', '192M', '--disk', '340M', '--disk', '512M', '--disk', '1200M', '--module', "$module,diff_storage_minimum=65536") @(
-    $pwsh, '-NoProfile', '-File', "$root/examples/Demo.ps1", '-ModulePath', $manifest)
+    # The file systems' modules are loaded while PowerShell starts.
+    'sh', '-c', 'modprobe -a ext4 xfs & exec "$@"', 'sh', $pwsh, '-NoProfile', '-File', "$root/examples/Demo.ps1", '-ModulePath', $manifest)
   $code = $LASTEXITCODE
   Write-Step ($code -eq 0 ? 'The demo succeeded' : "The demo failed (exit code $code)")
   $code

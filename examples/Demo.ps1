@@ -108,9 +108,9 @@ try {
 
   Write-Part '3. The live file systems are overwritten, deleted from, appended to, trimmed'
   $null = Invoke-Quiet 'find /srv/files /srv/data -type f >/tmp/all.list'
-  . Show { awk 'NR % 12 == 0' /tmp/all.list | xargs -d '\n' shred -n 1 -x }
-  . Show { awk 'NR % 12 == 1' /tmp/all.list | xargs -d '\n' rm }
-  . Show { awk 'NR % 12 == 2' /tmp/all.list | xargs -d '\n' truncate -s +5000 }
+  . Show { awk 'NR % 24 == 0' /tmp/all.list | xargs -d '\n' shred -n 1 -x }
+  . Show { awk 'NR % 24 == 1' /tmp/all.list | xargs -d '\n' rm }
+  . Show { awk 'NR % 24 == 2' /tmp/all.list | xargs -d '\n' truncate -s +5000 }
   . Show { sync }
   . Show { fstrim -v /srv/files; fstrim -v /srv/data }
   . Show { Get-DiffStorage -Id $first.Id }
@@ -186,7 +186,7 @@ try {
     }
   }
   . Show {
-    foreach ($i in 0..15) {
+    foreach ($i in 0..9) {
       dd if=/dev/urandom of=/srv/files/written bs=1M seek=$(4 * $i) count=4 conv=notrunc,fsync status=none
       Start-Sleep -Milliseconds 200
     }
