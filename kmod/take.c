@@ -4,6 +4,7 @@
 
 #include <linux/blkdev.h>
 #include <linux/ktime.h>
+#include <linux/major.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -120,21 +121,35 @@ static bool wait_frozen(struct frozen *frozen, unsigned long deadline)
 	return frozen->verdict != blk_snap_freeze_timeout;
 }
 
-static bool freeze_together(struct list_head *list, unsigned long timeout)
+/* A loop device has its blocks in a file, mostly on a file system of another disk. */
+static bool is_on_file(const struct frozen *frozen)
+{
+	return frozen->device->ref.bdev->bd_disk->major == LOOP_MAJOR;
+}
+
+static bool freeze_group(struct list_head *list, bool on_file, unsigned long timeout)
 {
 	unsigned long deadline = jiffies + timeout;
 	struct frozen *frozen, *next;
 	bool all = true;
 
 	list_for_each_entry(frozen, list, link)
-		freeze_begin(frozen->freeze);
+		if (is_on_file(frozen) == on_file)
+			freeze_begin(frozen->freeze);
 	list_for_each_entry_safe(frozen, next, list, link) {
-		if (wait_frozen(frozen, deadline))
+		if (is_on_file(frozen) != on_file || wait_frozen(frozen, deadline))
 			continue;
 		all = false;
 		list_move(&frozen->link, list);
 	}
 	return all;
+}
+
+static bool freeze_together(struct list_head *list, unsigned long timeout)
+{
+	bool on_file = freeze_group(list, true, timeout);
+
+	return freeze_group(list, false, timeout) && on_file;
 }
 
 static int freeze_one_by_one(struct list_head *list, unsigned long timeout)
@@ -170,9 +185,10 @@ static void note_verdict(const struct frozen *frozen)
 }
 
 /*
- * All at once, which takes no longer than the slowest. A file system on a device that
- * lies above another one of the snapshot gets nowhere, if that one is frozen before it.
- * Then all are thawed, and it comes first, before the others are frozen one by one.
+ * All at once, which takes no longer than the slowest, but those in files first. A file
+ * system on a device that lies above another one of the snapshot gets nowhere, if that
+ * one is frozen before it. Should that happen all the same, all are thawed, and it comes
+ * first, before the others are frozen one by one.
  *
  * A file system that refuses, or takes too long, is not frozen: the image is what a
  * power failure would have left, and the verdict says so.
