@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/percpu.h>
@@ -39,8 +41,6 @@ static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
 {
 	struct bio *bio;
 
-	if (!READ_ONCE(trackers_exist))
-		return;
 	bio = (struct bio *)fregs_argument(fregs);
 	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
 		return;
@@ -142,8 +142,7 @@ static int page_write_unsupported(void)
 static void notrace page_write_hook(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	if (READ_ONCE(trackers_exist))
-		fregs_redirect(fregs, page_write_unsupported);
+	fregs_redirect(fregs, page_write_unsupported);
 }
 
 static struct ftrace_ops page_write_ops = {
@@ -151,20 +150,33 @@ static struct ftrace_ops page_write_ops = {
 	.flags = HOOK_FLAGS,
 };
 
-static int hook_page_write(void)
+static int prepare_page_write(void)
 {
 	static char name[] = "bdev_write_page";
-	int ret = ftrace_set_filter(&page_write_ops, name, strlen(name), 0);
 
-	return ret ?: register_ftrace_function(&page_write_ops);
+	return ftrace_set_filter(&page_write_ops, name, strlen(name), 0);
+}
+
+static int hook_page_write(void)
+{
+	return register_ftrace_function(&page_write_ops);
 }
 
 static void unhook_page_write(void)
 {
 	unregister_ftrace_function(&page_write_ops);
+}
+
+static void forget_page_write(void)
+{
 	ftrace_free_filter(&page_write_ops);
 }
 #else
+static int prepare_page_write(void)
+{
+	return 0;
+}
+
 static int hook_page_write(void)
 {
 	return 0;
@@ -173,7 +185,57 @@ static int hook_page_write(void)
 static void unhook_page_write(void)
 {
 }
+
+static void forget_page_write(void)
+{
+}
 #endif
+
+/**
+ * filter_enable() - from now on every write is looked at. May sleep.
+ *
+ * Only while something is tracked: otherwise the block layer runs as if the module
+ * were not there, and another one may use the hook, which there is only one of.
+ *
+ * Return: 0, or -EBUSY if somebody else has it (a live patch, another filter) or
+ * ftrace is switched off.
+ */
+int filter_enable(void)
+{
+	int ret = register_ftrace_function(&filter_ops);
+
+	if (ret)
+		goto out;
+	ret = hook_page_write();
+	if (ret)
+		unregister_ftrace_function(&filter_ops);
+out:
+	if (ret)
+		pr_err("cannot hook the block layer, error %d: somebody else has, or ftrace is off\n",
+		       -ret);
+	return ret;
+}
+
+/** filter_disable() - undo filter_enable(). Nothing is tracked any more. May sleep. */
+void filter_disable(void)
+{
+	unhook_page_write();
+	unregister_ftrace_function(&filter_ops);
+}
+
+/** filter_module_init() - find the functions to hook. */
+int __init filter_module_init(void)
+{
+	static char name[] = "submit_bio_noacct";
+	int ret = ftrace_set_filter(&filter_ops, name, strlen(name), 0);
+
+	if (ret)
+		return ret;
+	ret = prepare_page_write();
+	if (ret)
+		ftrace_free_filter(&filter_ops);
+	return ret;
+}
 
 static long users(void)
 {
@@ -185,42 +247,16 @@ static long users(void)
 	return sum;
 }
 
-/** filter_module_init() - from now on every write is looked at. */
-int __init filter_module_init(void)
-{
-	static char name[] = "submit_bio_noacct";
-	int ret;
-
-	ret = ftrace_set_filter(&filter_ops, name, strlen(name), 0);
-	if (ret)
-		return ret;
-	ret = register_ftrace_function(&filter_ops);
-	if (ret)
-		goto out_free;
-	ret = hook_page_write();
-	if (ret)
-		goto out_unregister;
-	return 0;
-
-out_unregister:
-	unregister_ftrace_function(&filter_ops);
-out_free:
-	ftrace_free_filter(&filter_ops);
-	return ret;
-}
-
 /**
- * filter_module_exit() - stop looking at writes.
+ * filter_module_exit() - when it returns, nobody is inside of this file any more.
  *
- * There are no trackers any more. When this returns, nobody is inside of the
- * functions of this file.
+ * There are no trackers, so nobody comes.
  */
 void filter_module_exit(void)
 {
-	unhook_page_write();
-	unregister_ftrace_function(&filter_ops);
+	forget_page_write();
 	ftrace_free_filter(&filter_ops);
-	/* Nobody comes any more. Those who are here may sleep, for a request of the device. */
+	/* Those who are here may sleep, for a request of the device. */
 	while (users())
 		msleep(20);
 	/* And the last of them may be at the very end. */

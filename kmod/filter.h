@@ -7,6 +7,8 @@
 
 int filter_module_init(void);
 void filter_module_exit(void);
+int filter_enable(void);
+void filter_disable(void);
 void filter_resubmit(struct bio *bio);
 
 #endif

@@ -41,10 +41,8 @@ static int __init blksnap_init(void)
 	if (ret)
 		goto out_tracker;
 	ret = filter_module_init();
-	if (ret) {
-		pr_err("cannot hook the block layer, error %d; is a live patch in the way?\n", -ret);
+	if (ret)
 		goto out_freeze;
-	}
 	ret = ctrl_module_init();
 	if (ret)
 		goto out_filter;

@@ -190,7 +190,8 @@ static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *dev
  * @id: set to the id of the snapshot.
  *
  * Return: 0 or an error: -ENOMEM, -EINVAL (a device is there twice), -EALREADY
- * (another snapshot holds it), -EOPNOTSUPP, those of opening a device. May sleep.
+ * (another snapshot holds it), -EBUSY (somebody else has the hook), -EOPNOTSUPP, those
+ * of opening a device. May sleep.
  */
 int snapshot_create(const struct blk_snap_dev *devs, u32 count, uuid_t *id)
 {

@@ -9,6 +9,7 @@
 #include "cbt_map.h"
 #include "compat.h"
 #include "diff_area.h"
+#include "filter.h"
 #include "gate.h"
 #include "tracked_bio.h"
 #include "tracker.h"
@@ -17,12 +18,6 @@
 
 /* Protects the list of trackers, their owners, and changes of the hash table. */
 DEFINE_MUTEX(trackers_lock);
-
-/*
- * Read by each write in the system. Not a static key: to patch code that all CPUs are
- * running in costs more than the load that it saves.
- */
-bool trackers_exist __read_mostly;
 
 static LIST_HEAD(trackers);
 static struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
@@ -123,12 +118,18 @@ static struct tracker *tracker_create(struct block_device *bdev)
 	if (!tracker->cbt)
 		goto out_ref;
 
+	if (list_empty(&trackers)) {
+		ret = filter_enable();
+		if (ret)
+			goto out_cbt;
+	}
 	atomic_inc(&tracker_count);
 	list_add_tail(&tracker->link, &trackers);
 	hlist_add_head_rcu(&tracker->hash, hash_head(tracker->id.disk));
-	WRITE_ONCE(trackers_exist, true);
 	return tracker;
 
+out_cbt:
+	cbt_map_free(tracker->cbt);
 out_ref:
 	percpu_ref_exit(&tracker->inflight);
 out_free:
@@ -141,7 +142,8 @@ static void tracker_detach(struct tracker *tracker)
 {
 	hlist_del_rcu(&tracker->hash);
 	list_del(&tracker->link);
-	WRITE_ONCE(trackers_exist, !list_empty(&trackers));
+	if (list_empty(&trackers))
+		filter_disable();
 	synchronize_rcu();
 	/* A gate that was not waited for to the end may have left it completed. */
 	reinit_completion(&tracker->drained);
@@ -157,7 +159,7 @@ static void tracker_detach(struct tracker *tracker)
  *
  * A tracker of a device that had the same number before and is gone makes room.
  * trackers_lock is held. Return: the tracker, which nobody owns, or ERR_PTR:
- * -ENOMEM, -EALREADY (a snapshot holds it). May sleep.
+ * -ENOMEM, -EALREADY (a snapshot holds it), or an error of filter_enable(). May sleep.
  */
 struct tracker *tracker_attach(struct block_device *bdev, bool *fresh)
 {

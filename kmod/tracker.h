@@ -78,7 +78,6 @@ struct tracker {
 
 extern struct mutex trackers_lock;
 extern struct workqueue_struct *tracker_queue;
-extern bool trackers_exist;
 
 int tracker_module_init(void);
 void tracker_module_exit(void);

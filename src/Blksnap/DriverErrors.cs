@@ -26,8 +26,10 @@ internal static class DriverErrors
 
             (RequestNames.SnapshotCreate, EALREADY)
                 => (ErrorIds.DeviceInUse, $"In a snapshot already: {target}."),
+            (RequestNames.SnapshotCreate, EBUSY)
+                => (ErrorIds.BlockLayerHooked, "The driver cannot see the writes of the system: something else has hooked the block layer, or ftrace is switched off."),
             (RequestNames.SnapshotCreate, EOPNOTSUPP)
-                => (ErrorIds.DeviceNotSupported, $"Cannot be snapshotted (zoned, with integrity data, or an image itself): {target}."),
+                => (ErrorIds.DeviceNotSupported, $"Cannot be snapshotted (zoned, with integrity data or DAX, or an image itself): {target}."),
             (RequestNames.SnapshotCreate, ENXIO or ENODEV or ENOENT)
                 => (ErrorIds.DeviceNotFound, $"No such block device: {target}."),
 

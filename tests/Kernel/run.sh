@@ -14,7 +14,7 @@
 
 set -u
 
-all=(selftest requests answers image writable instant changes trackers overflow errors events
+all=(selftest hook requests answers image writable instant changes trackers overflow errors events
   multi discard storage freeze lifecycle)
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${all[@]}"

@@ -28,6 +28,9 @@ public static class ErrorIds
     /// <summary>The device cannot be snapshotted: zoned, with integrity data, or an image.</summary>
     public const string DeviceNotSupported = nameof(DeviceNotSupported);
 
+    /// <summary>Another module or a live patch has the hook that sees writes, or ftrace is switched off.</summary>
+    public const string BlockLayerHooked = nameof(BlockLayerHooked);
+
     /// <summary>No snapshot with this id.</summary>
     public const string SnapshotNotFound = nameof(SnapshotNotFound);
 

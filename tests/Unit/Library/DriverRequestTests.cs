@@ -137,6 +137,7 @@ public sealed class DriverRequestTests : IDisposable
     [InlineData(5, Errno.EALREADY, ErrorIds.DeviceInUse)]
     [InlineData(5, Errno.ENXIO, ErrorIds.DeviceNotFound)]
     [InlineData(5, Errno.EOPNOTSUPP, ErrorIds.DeviceNotSupported)]
+    [InlineData(5, Errno.EBUSY, ErrorIds.BlockLayerHooked)]
     [InlineData(5, Errno.EPERM, ErrorIds.DriverAccessDenied)]
     [InlineData(5, Errno.ENOMEM, "SnapshotCreate,ENOMEM")]
     [InlineData(6, Errno.ENODEV, ErrorIds.SnapshotNotFound)]
