@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/atomic.h>
 #include <linux/blk_types.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -26,6 +28,7 @@ struct cbt_map *cbt_map_create(sector_t capacity)
 					    tracking_block_maximum_count);
 	map->block_count = (bytes + (1ULL << map->block_shift) - 1) >> map->block_shift;
 	map->active = 1;
+	map->prepared = true;
 	uuid_gen(&map->generation_id);
 
 	map->write_map = kvzalloc(map->block_count, GFP_KERNEL);
@@ -107,27 +110,80 @@ void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count)
 	if (!block_range(map, sector, count, &first, &last))
 		return;
 	mark(map->write_map, first, last, map->active);
-	mark(map->read_map, first, last, map->previous);
+	/* Between the preparation and the switch there is no last take to be read. */
+	if (!map->prepared)
+		mark(map->read_map, first, last, map->previous);
+}
+
+/**
+ * cbt_map_prepare() - get ready for cbt_map_switch().
+ * @map: the map; no snapshot is taken, so nobody reads it.
+ *
+ * Under tracker.cbt_lock, for what takes long. May sleep.
+ */
+void cbt_map_prepare(struct cbt_map *map)
+{
+	cbt_map_complete(map);
+	memset(map->read_map, 0, map->block_count);
+	map->prepared = true;
 }
 
 /**
  * cbt_map_switch() - start counting for the next snapshot.
- * @map: the map; nobody marks or reads it meanwhile.
+ * @map: the map, prepared; nobody marks or reads it meanwhile.
  *
  * When the numbers are used up a new generation begins. Its first map says that
  * everything changed: true for every reader, whatever it makes of the number.
+ * Under tracker.cbt_lock. cbt_map_complete() has to follow.
  */
 void cbt_map_switch(struct cbt_map *map)
 {
+	swap(map->read_map, map->write_map);
+	map->prepared = false;
+	map->incomplete = true;
 	if (map->active == U8_MAX) {
 		uuid_gen(&map->generation_id);
-		memset(map->read_map, 1, map->block_count);
-		memset(map->write_map, 0, map->block_count);
+		map->all_changed = true;
 		map->previous = 1;
 		map->active = 2;
 		return;
 	}
-	memcpy(map->read_map, map->write_map, map->block_count);
 	map->previous = map->active;
 	map->active++;
+}
+
+/* Writers raise the bytes meanwhile, and what they have stored is never less than ours. */
+static void raise(u8 *byte, u8 number)
+{
+	u8 now = READ_ONCE(*byte);
+
+	while (now < number && !try_cmpxchg(byte, &now, number))
+		;
+}
+
+/**
+ * cbt_map_complete() - finish the last cbt_map_switch(), if that has not been done.
+ * @map: the map, which may be marked meanwhile.
+ *
+ * Until then writes mark a map that does not know what was changed before. Under
+ * tracker.cbt_lock, before the map is read or switched again. May sleep.
+ */
+void cbt_map_complete(struct cbt_map *map)
+{
+	u32 i;
+
+	if (!map->incomplete)
+		return;
+	if (map->all_changed) {
+		memset(map->read_map, 1, map->block_count);
+	} else {
+		for (i = 0; i < map->block_count; i++) {
+			if (map->read_map[i])
+				raise(&map->write_map[i], map->read_map[i]);
+			if (!(i & 0xffff))
+				cond_resched();
+		}
+	}
+	map->all_changed = false;
+	map->incomplete = false;
 }

@@ -10,8 +10,11 @@
  * struct cbt_map - the change map of one device.
  *
  * Two maps of the same length. @write_map is marked by each write; @read_map is
- * a copy of it as of the last take, for readers. A byte only grows between two
- * takes, so marking needs no lock: see cbt_map_mark().
+ * what it was at the last take, for readers. A byte only grows between two takes,
+ * so marking needs no lock: see cbt_map_mark().
+ *
+ * File systems are frozen at the take, and a map may be large. So it exchanges the
+ * two, in no time, and what the writes go on with is completed afterwards.
  */
 struct cbt_map {
 	/* Fixed for the life of the map. */
@@ -26,12 +29,17 @@ struct cbt_map {
 
 	u8 *write_map;
 	u8 *read_map;
+	bool prepared;			/* tracker.cbt_lock: @read_map is all zero, until the switch */
+	bool incomplete;		/* tracker.cbt_lock: cbt_map_complete() is due */
+	bool all_changed;		/* tracker.cbt_lock: and then @read_map says so */
 };
 
 struct cbt_map *cbt_map_create(sector_t capacity);
 void cbt_map_free(struct cbt_map *map);
 void cbt_map_mark(struct cbt_map *map, sector_t sector, sector_t count);
 void cbt_map_mark_both(struct cbt_map *map, sector_t sector, sector_t count);
+void cbt_map_prepare(struct cbt_map *map);
 void cbt_map_switch(struct cbt_map *map);
+void cbt_map_complete(struct cbt_map *map);
 
 #endif

@@ -45,7 +45,8 @@ void chunk_free(struct chunk *chunk)
 	while (extent) {
 		struct extent *next = extent->next;
 
-		kmem_cache_free(extent_cache, extent);
+		if (extent != &chunk->oldest)
+			kmem_cache_free(extent_cache, extent);
 		extent = next;
 	}
 	kmem_cache_free(chunk_cache, chunk);
@@ -64,24 +65,47 @@ void extent_free(struct extent *extent)
 		kmem_cache_free(extent_cache, extent);
 }
 
+/* Does a region go on where the extent ends, in the chunk and in the storage? */
+static bool goes_on(const struct extent *extent, unsigned int first,
+		    const struct region *region, unsigned int unit_sectors)
+{
+	return extent && extent->first + extent->count == first &&
+	       extent->bdev == region->bdev &&
+	       extent->sector + (u64)extent->count * unit_sectors == region->sector;
+}
+
 /**
  * chunk_claim() - note that units are going to be copied, and where to.
  * @chunk: the chunk, locked.
  * @first: first unit, untouched as all of them are.
  * @count: how many.
  * @region: their place in the storage.
- * @extent: memory for it, belongs to the chunk from now on.
+ * @unit_sectors: sectors of a unit.
+ * @extent: memory for it, in case it is needed.
+ *
+ * Return: true if @extent belongs to the chunk from now on.
  */
-void chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
-		 const struct region *region, struct extent *extent)
+bool chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
+		 const struct region *region, unsigned int unit_sectors, struct extent *extent)
 {
+	bool used = false;
+
+	chunk->claimed |= chunk_mask(first, first + count - 1);
+	if (goes_on(chunk->extents, first, region, unit_sectors)) {
+		chunk->extents->count += count;
+		return false;
+	}
+	if (!chunk->extents)
+		extent = &chunk->oldest;
+	else
+		used = true;
 	extent->bdev = region->bdev;
 	extent->sector = region->sector;
 	extent->first = first;
 	extent->count = count;
 	extent->next = chunk->extents;
 	chunk->extents = extent;
-	chunk->claimed |= chunk_mask(first, first + count - 1);
+	return used;
 }
 
 /** chunk_find_extent() - where a claimed unit is; the chunk is locked. */

@@ -36,7 +36,8 @@ struct chunk {
 	u64 claimed;			/* lock */
 	u64 held;			/* written under lock, read by chunk_holds() */
 	u64 stored;			/* lock */
-	struct extent *extents;		/* lock: where claimed units are or will be */
+	struct extent *extents;		/* lock: where claimed units are or will be, newest first */
+	struct extent oldest;		/* lock: the first of them; most chunks have no other */
 	struct list_head copies;	/* lock: struct copy, not yet stored */
 };
 
@@ -70,8 +71,8 @@ struct chunk *chunk_create(gfp_t gfp);
 void chunk_free(struct chunk *chunk);
 struct extent *extent_alloc(gfp_t gfp);
 void extent_free(struct extent *extent);
-void chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
-		 const struct region *region, struct extent *extent);
+bool chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
+		 const struct region *region, unsigned int unit_sectors, struct extent *extent);
 const struct extent *chunk_find_extent(const struct chunk *chunk, unsigned int unit);
 
 #endif

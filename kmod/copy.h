@@ -5,7 +5,6 @@
 
 #include <linux/bio.h>
 #include <linux/refcount.h>
-#include <linux/workqueue.h>
 
 #include "chunk.h"
 
@@ -29,23 +28,28 @@ struct copy {
 	struct preserve *owner;		/* who started it, until told; chunk.lock */
 	bool owner_until_stored;
 
-	struct bio *bio;
-	struct work_struct store_work;
+	struct copy *next;		/* in whatever list it is */
+	struct list_head sorted;	/* while it is stored */
 	struct extent *extent;		/* until the units are claimed */
-	unsigned int page_count;
-	struct page **pages;
+	unsigned int reserved;		/* pages of the limit, see copy_memory.c */
+
+	struct bio bio;			/* for the old data alone: to read, or to store */
+	unsigned int room;		/* for pages */
+	unsigned int page_count;	/* may be more than are used */
+	struct bio_vec vecs[];		/* all of its pages */
 };
 
-int copy_module_init(void);
-void copy_module_exit(void);
-
-bool copy_is_own_bio(const struct bio *bio);
-bool copy_memory_short(void);
-void copy_memory_wait(void);
+/** copy_pages() - how many pages of the copy are used. */
+static inline unsigned int copy_pages(const struct copy *copy)
+{
+	return copy->bio.bi_vcnt;
+}
 
 struct copy *copy_alloc(struct diff_area *area, unsigned int units, gfp_t gfp);
 void copy_put(struct copy *copy);
 void copy_start(struct copy *copy);
+void copy_end(struct copy *copy, bool stored, struct copy **unused);
+void copy_free_list(struct copy *first);
 void copy_read(struct copy *copy, sector_t offset, struct bio *to, struct bvec_iter iter);
 
 #endif

@@ -46,6 +46,7 @@ static const struct request requests[blk_snap_ioctl_end_extensions] = {
 	REQUEST(SNAPSHOT_COLLECT_DEVICES, request_snapshot_collect_devices, false),
 	REQUEST(SNAPSHOT_COLLECT_STORAGE, request_snapshot_collect_storage, false),
 	REQUEST(SNAPSHOT_HOLD_FILE, request_snapshot_hold_file, true),
+	REQUEST(SNAPSHOT_SET_LOW_SPACE, request_snapshot_set_low_space, true),
 };
 
 /*

@@ -6,6 +6,8 @@
 #include <linux/slab.h>
 
 #include "copy.h"
+#include "copy_memory.h"
+#include "copy_pool.h"
 #include "diff_area.h"
 #include "event_queue.h"
 #include "params.h"
@@ -15,6 +17,8 @@
 
 /* Longer ranges are not looked through with preemption disabled. */
 #define SETTLED_MAX_CHUNKS 8
+
+static atomic_t areas;
 
 static void area_unused(struct percpu_ref *ref)
 {
@@ -59,6 +63,7 @@ struct diff_area *diff_area_create(struct block_device *bdev, struct diff_storag
 	unit_shift = max_t(unsigned int, unit_shift, chunk_shift - ilog2(CHUNK_MAX_UNITS));
 	area->chunk_shift = chunk_shift - SECTOR_SHIFT;
 	area->unit_shift = unit_shift - SECTOR_SHIFT;
+	atomic_inc(&areas);
 	return area;
 
 out_event:
@@ -72,6 +77,7 @@ out_free:
 void diff_area_kill(struct diff_area *area)
 {
 	percpu_ref_kill(&area->ref);
+	store_queue_hurry(&area->storage->stores);
 }
 
 /** diff_area_free() - wait for the last user and free the area. May sleep. */
@@ -87,6 +93,8 @@ void diff_area_free(struct diff_area *area)
 	xa_destroy(&area->chunks);
 	kfree(area->corrupted_event);
 	kfree(area);
+	if (atomic_dec_and_test(&areas))
+		copy_pool_trim();
 }
 
 /**
@@ -242,8 +250,8 @@ static void start_copy(struct diff_area *area, struct chunk *chunk, const struct
 		diff_area_fail(area, ENOSPC);
 		goto out_unlock;
 	}
-	chunk_claim(chunk, first, units, &copy->region, copy->extent);
-	copy->extent = NULL;
+	if (chunk_claim(chunk, first, units, &copy->region, 1U << area->unit_shift, copy->extent))
+		copy->extent = NULL;
 	copy->chunk = chunk;
 	copy->first = first;
 	copy->units = units;
@@ -264,7 +272,8 @@ out_unlock:
 }
 
 /* All units are claimed. Is one of them being copied for somebody else? Then wait for it. */
-static bool wait_for_others(struct chunk *chunk, u64 mask, struct preserve *preserve)
+static bool wait_for_others(struct diff_area *area, struct chunk *chunk, u64 mask,
+			    struct preserve *preserve)
 {
 	struct copy *copy;
 	bool wait = false;
@@ -286,16 +295,37 @@ static bool wait_for_others(struct chunk *chunk, u64 mask, struct preserve *pres
 	}
 out:
 	spin_unlock_irq(&chunk->lock);
+	if (wait && preserve->until_stored)
+		store_queue_hurry(&area->storage->stores);
 	return wait;
+}
+
+static void give_reserved(struct preserve *preserve)
+{
+	if (preserve->reserved)
+		copy_memory_give(preserve->reserved);
+	preserve->reserved = 0;
+}
+
+/* What the rest of a range may need, in whole units, as far as a single copy may have it. */
+static unsigned int pages_ahead(const struct diff_area *area, const struct preserve *preserve)
+{
+	unsigned int shift = area->unit_shift + SECTOR_SHIFT - PAGE_SHIFT;
+	u64 units = ((preserve->end - 1) >> area->unit_shift) -
+		    (preserve->pos >> area->unit_shift) + 1;
+
+	return min_t(u64, units, max(1U, COPY_MAX_PAGES >> shift)) << shift;
 }
 
 static int preserve_some(struct diff_area *area, struct preserve *preserve, gfp_t gfp)
 {
+	unsigned int unit_pages = 1U << (area->unit_shift + SECTOR_SHIFT - PAGE_SHIFT);
 	unsigned int started = 0;
 
 	while (preserve->pos < preserve->end && !diff_area_failed(area)) {
 		struct span span = span_at(area, preserve->pos, preserve->end);
 		struct chunk *chunk = get_chunk(area, span.index, gfp);
+		unsigned int units;
 		struct copy *copy;
 		u64 missing;
 
@@ -303,16 +333,22 @@ static int preserve_some(struct diff_area *area, struct preserve *preserve, gfp_
 			return -ENOMEM;
 		missing = span.mask & ~READ_ONCE(chunk->claimed);
 		if (!missing) {
-			if (wait_for_others(chunk, span.mask, preserve))
+			if (wait_for_others(area, chunk, span.mask, preserve))
 				return 0;
 			preserve->pos = span.next;
 			continue;
 		}
 		if (started++ == PRESERVE_WINDOW)
 			return 0;
-		copy = copy_alloc(area, run_length(missing, __ffs64(missing)), gfp);
+		if (!preserve->reserved &&
+		    !copy_memory_take(preserve, pages_ahead(area, preserve)))
+			return 0;
+		units = min(run_length(missing, __ffs64(missing)), preserve->reserved / unit_pages);
+		copy = copy_alloc(area, units, gfp);
 		if (!copy)
 			return -ENOMEM;
+		copy->reserved = copy->units * unit_pages;
+		preserve->reserved -= copy->reserved;
 		start_copy(area, chunk, &span, copy, preserve);
 	}
 	return 0;
@@ -323,6 +359,17 @@ void preserve_put(struct preserve *preserve)
 {
 	if (atomic_dec_and_test(&preserve->pending))
 		preserve->ready(preserve);
+}
+
+/** preserve_put_all() - the same for all in a list, which they leave before. Any context. */
+void preserve_put_all(struct list_head *preserves)
+{
+	struct preserve *preserve, *next;
+
+	list_for_each_entry_safe(preserve, next, preserves, link) {
+		list_del_init(&preserve->link);
+		preserve_put(preserve);
+	}
 }
 
 /**
@@ -349,10 +396,9 @@ int diff_area_preserve(struct diff_area *area, struct preserve *preserve, gfp_t 
 		}
 		if (!atomic_dec_and_test(&preserve->pending))
 			return -EINPROGRESS;
-		if (diff_area_failed(area))
-			return 0;
-	} while (!ret && preserve->pos < preserve->end);
-	return ret;
+	} while (!ret && preserve->pos < preserve->end && !diff_area_failed(area));
+	give_reserved(preserve);
+	return diff_area_failed(area) ? 0 : ret;
 }
 
 /* The state of one chunk from a sector on. Return: whether the run may go on behind it. */
@@ -363,6 +409,7 @@ static bool locate_in_chunk(struct diff_area *area, struct chunk *chunk, sector_
 	sector_t within = sector - span->start;
 	sector_t end = span->next - span->start;	/* of the run, in the chunk */
 	const struct extent *extent;
+	unsigned int units;
 	unsigned long flags;
 	struct copy *copy;
 	u64 held;
@@ -381,7 +428,9 @@ static bool locate_in_chunk(struct diff_area *area, struct chunk *chunk, sector_
 
 	if (chunk->stored & BIT_ULL(unit)) {
 		extent = chunk_find_extent(chunk, unit);
-		end = min(end, (sector_t)(extent->first + extent->count) << area->unit_shift);
+		/* Of an extent of several copies, some may not be stored yet. */
+		units = min(extent->first + extent->count - unit, run_length(chunk->stored, unit));
+		end = min(end, (sector_t)(unit + units) << area->unit_shift);
 		run->place = data_in_storage;
 		run->region.bdev = extent->bdev;
 		run->region.sector = extent->sector + within -

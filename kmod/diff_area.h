@@ -55,8 +55,10 @@ struct preserve {
 	bool until_stored;		/* in memory is not enough */
 	void (*ready)(struct preserve *preserve);
 
+	unsigned int wanted;		/* pages, while it is in line for memory */
+	unsigned int reserved;		/* pages of the limit that no copy has got yet */
 	atomic_t pending;		/* copies to wait for, and the running call */
-	struct list_head link;		/* in a copy of somebody else; chunk.lock */
+	struct list_head link;		/* in a copy of somebody else, chunk.lock; or in the line */
 };
 
 /** enum data_place - where the data of an image are. */
@@ -83,6 +85,7 @@ bool diff_area_settled(struct diff_area *area, sector_t sector, sector_t count);
 bool diff_area_touched(struct diff_area *area, sector_t sector, sector_t count);
 int diff_area_preserve(struct diff_area *area, struct preserve *preserve, gfp_t gfp);
 void preserve_put(struct preserve *preserve);
+void preserve_put_all(struct list_head *preserves);
 void diff_area_fail(struct diff_area *area, int error);
 void diff_area_locate(struct diff_area *area, sector_t sector, sector_t count,
 		      struct data_run *run);
@@ -90,6 +93,12 @@ void diff_area_locate(struct diff_area *area, sector_t sector, sector_t count,
 static inline bool diff_area_failed(const struct diff_area *area)
 {
 	return READ_ONCE(area->error);
+}
+
+/** diff_area_dying() - is nobody going to read what is kept? */
+static inline bool diff_area_dying(struct diff_area *area)
+{
+	return percpu_ref_is_dying(&area->ref);
 }
 
 static inline bool diff_area_tryget(struct diff_area *area)

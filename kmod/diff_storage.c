@@ -101,6 +101,7 @@ int diff_storage_init(struct diff_storage *storage, struct event_queue *events)
 	mutex_init(&storage->append_lock);
 	INIT_LIST_HEAD(&storage->devices);
 	INIT_LIST_HEAD(&storage->files);
+	store_queue_init(&storage->stores);
 	spin_lock_init(&storage->lock);
 	INIT_LIST_HEAD(&storage->ranges);
 	storage->events = events;
@@ -138,6 +139,7 @@ void diff_storage_free(struct diff_storage *storage)
 	struct storage_device *device, *next_device;
 	struct held_file *held, *next_held;
 
+	store_queue_exit(&storage->stores);
 	ranges_free(&storage->ranges);
 	list_for_each_entry_safe(device, next_device, &storage->devices, link)
 		storage_device_free(device);
@@ -241,7 +243,7 @@ static void set_low_mark(struct diff_storage *storage)
 	u64 half = (READ_ONCE(diff_storage_minimum) >> 1) & ~((u64)PAGE_SECTORS - 1);
 	u64 left = (storage->capacity - storage->filled) >> 1;
 
-	storage->low_mark = min(half, left);
+	storage->low_mark = storage->low_space ?: min(half, left);
 	storage->low = false;
 }
 
@@ -349,6 +351,41 @@ static void ask_for_more(struct diff_storage *storage)
 	event_fill(storage->low_event, blk_snap_event_code_low_free_space, &data, sizeof(data));
 	event_queue_push(storage->events, storage->low_event);
 	storage->low_event = NULL;
+}
+
+/**
+ * diff_storage_set_low_space() - say when more is asked for.
+ * @storage: the storage.
+ * @sectors: when so few are free; 0: as if nothing had ever been said.
+ *
+ * Asks at once if no more are free, unless it has asked since the last append.
+ * Return: 0 or -ENOMEM. May sleep.
+ */
+int diff_storage_set_low_space(struct diff_storage *storage, u64 sectors)
+{
+	struct event *event = event_alloc();
+	bool asked;
+	u64 left;
+
+	if (!event)
+		return -ENOMEM;
+	spin_lock_irq(&storage->lock);
+	left = storage->capacity - storage->filled;
+	asked = storage->low;
+	storage->low_space = sectors;
+	set_low_mark(storage);
+	if (!storage->low_event)
+		swap(storage->low_event, event);
+	if (left <= storage->low_mark) {
+		/* Before the first append, the event of the create is what asks. */
+		if (asked || !storage->capacity)
+			storage->low = true;
+		else
+			ask_for_more(storage);
+	}
+	spin_unlock_irq(&storage->lock);
+	kfree(event);
+	return 0;
 }
 
 /**

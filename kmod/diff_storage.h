@@ -8,6 +8,7 @@
 #include <linux/spinlock.h>
 
 #include "blksnap.h"
+#include "store_queue.h"
 
 struct block_device;
 struct event;
@@ -30,6 +31,7 @@ struct diff_storage {
 	struct list_head devices;	/* append_lock: struct storage_device */
 	struct list_head files;		/* append_lock: struct held_file */
 	struct event_queue *events;
+	struct store_queue stores;	/* has a lock of its own */
 
 	spinlock_t lock;		/* irq safe, protects what follows */
 	struct list_head ranges;	/* struct storage_range */
@@ -38,6 +40,7 @@ struct diff_storage {
 	u64 capacity;			/* sectors given */
 	u64 filled;			/* sectors in use, or lost at the end of a range */
 	u64 requested;			/* sectors asked for */
+	u64 low_space;			/* the mark that user space has set, 0 if it has not */
 	u64 low_mark;			/* ask for more when so few sectors are free */
 	bool low;			/* asked, and not answered yet */
 	struct event *low_event;	/* the next one */
@@ -47,6 +50,7 @@ int diff_storage_init(struct diff_storage *storage, struct event_queue *events);
 void diff_storage_free(struct diff_storage *storage);
 int diff_storage_append(struct diff_storage *storage, dev_t dev,
 			const struct blk_snap_block_range *ranges, u32 count);
+int diff_storage_set_low_space(struct diff_storage *storage, u64 sectors);
 int diff_storage_hold_file(struct diff_storage *storage, int fd);
 unsigned int diff_storage_alloc(struct diff_storage *storage, unsigned int unit_sectors,
 				unsigned int units, struct region *region);

@@ -8,24 +8,24 @@
 #include <linux/sched.h>
 
 #include "compat.h"
-#include "copy.h"
-#include "diff_area.h"
 #include "filter.h"
 #include "gate.h"
 #include "image_io.h"
+#include "store_queue.h"
 #include "tracked_bio.h"
 #include "tracker.h"
 
 /*
  * ftrace stops each call of submit_bio_noacct() in filter_hook(), which lets it
- * go on, or sends it to filter_submit() instead. A write that has been dealt
- * with is submitted by calling submit_bio_noacct() again: it carries the mark of
- * its tracker (its end_io function, see tracked_bio.c), and is let go on then.
+ * go on, or sends it to filter_submit() instead. Most writes need nothing but a
+ * mark, and get it on the way. One that has to wait for old data is submitted by
+ * calling submit_bio_noacct() again: it carries the mark of its tracker (its
+ * end_io function, see tracked_bio.c), and is let go on then.
  */
 
 static bool is_own_bio(const struct bio *bio)
 {
-	return copy_is_own_bio(bio) || image_io_is_own_bio(bio);
+	return store_queue_is_own_bio(bio) || image_io_is_own_bio(bio);
 }
 
 /*
@@ -44,7 +44,7 @@ static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
 	bio = (struct bio *)fregs_argument(fregs);
 	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
 		return;
-	if (!tracker_sees(bio))
+	if (tracked_bio_pass(bio))
 		return;
 	this_cpu_inc(filter_users);
 	fregs_redirect(fregs, filter_submit);
@@ -64,14 +64,6 @@ static struct ftrace_ops filter_ops = {
 	.func = filter_hook,
 	.flags = HOOK_FLAGS,
 };
-
-/* Writers wait here while too many old data are in memory, if they may. */
-static bool may_throttle(const struct bio *bio)
-{
-	/* A driver's own threads serve others, who would wait as well. */
-	return !(bio->bi_opf & REQ_NOWAIT) && !current->bio_list &&
-	       !(current->flags & (PF_LOCAL_THROTTLE | PF_MEMALLOC | PF_KTHREAD));
-}
 
 static void submit(struct bio *bio, bool may_wait)
 {
@@ -117,8 +109,6 @@ static void submit(struct bio *bio, bool may_wait)
  */
 static void filter_submit(struct bio *bio)
 {
-	if (may_throttle(bio) && copy_memory_short())
-		copy_memory_wait();
 	submit(bio, !(bio->bi_opf & REQ_NOWAIT) && !current->bio_list);
 	this_cpu_dec(filter_users);
 }

@@ -105,7 +105,7 @@ static int drain_driver(struct tracker *tracker, struct block_device *bdev)
 
 /**
  * tracker_drain_before() - wait for the writes from before a tracker was there.
- * @tracker: a fresh one; an RCU grace period has passed since it was attached.
+ * @tracker: a fresh one; everybody has seen it since, see drain.c.
  * @bdev: its device.
  *
  * Return: 0 or -ETIMEDOUT. May sleep.

@@ -26,7 +26,10 @@ struct image_io {
 
 /* struct image_piece - part of an image bio, read from or written to one place. */
 struct image_piece {
-	struct image_io *io;
+	struct image_io *io;		/* NULL if it is all of the bio */
+	struct bio *all;		/* then: that bio, */
+	struct diff_area *area;		/* a reference, */
+	struct cbt_map *cbt;		/* and the map */
 	enum data_place place;
 	struct bvec_iter part;		/* of the image bio */
 	struct page *block;		/* a whole block of the storage, for a part of one */
@@ -314,6 +317,102 @@ static void image_write_ready(struct preserve *preserve)
 	queue_work(image_queue, &io->work);
 }
 
+/* The bio as a whole, from one place: nothing but a clone of it is needed. */
+static void whole_end_io(struct bio *clone)
+{
+	struct image_piece *piece = container_of(clone, struct image_piece, bio);
+	struct diff_area *area = piece->area;
+	struct bio *bio = piece->all;
+
+	if (clone->bi_status) {
+		bio->bi_status = clone->bi_status;
+	} else if (piece->place == data_in_original) {
+		/* As in piece_end_io(). */
+		smp_mb();
+		if (diff_area_failed(area)) {
+			bio->bi_status = BLK_STS_IOERR;
+		} else if (diff_area_touched(area, piece->part.bi_sector,
+					     piece->part.bi_size >> SECTOR_SHIFT)) {
+			queue_work(image_queue, &piece->work);
+			return;
+		}
+	}
+	bio_put(clone);
+	bio_endio(bio);
+	diff_area_put(area);
+}
+
+static void start_io(struct image_io *io, struct diff_area *area, struct cbt_map *cbt,
+		     struct bio *bio)
+{
+	io->bio = bio;
+	io->area = area;
+	io->cbt = cbt;
+	io->rest = bio->bi_iter;
+	io->status = BLK_STS_OK;
+	atomic_set(&io->pending, 1);
+	INIT_WORK(&io->work, image_io_work);
+}
+
+/* The original was overwritten meanwhile: now in pieces. */
+static void whole_again(struct work_struct *work)
+{
+	struct image_piece *piece = container_of(work, struct image_piece, work);
+	struct image_io *io = mempool_alloc(&image_io_pool, GFP_NOIO);
+
+	start_io(io, piece->area, piece->cbt, piece->all);
+	bio_put(&piece->bio);
+	image_io_continue(io, GFP_NOIO);
+}
+
+/* Return: false if it has to be done in pieces. The caller's reference to @area is used. */
+static bool read_whole(struct diff_area *area, struct cbt_map *cbt, struct bio *bio)
+{
+	struct image_piece *piece;
+	struct data_run run;
+	struct bio *clone;
+	unsigned int block;
+
+	if (diff_area_failed(area))
+		return false;
+	diff_area_locate(area, bio->bi_iter.bi_sector, bio_sectors(bio), &run);
+	if (run.place == data_in_memory) {
+		bool all = run.sectors == bio_sectors(bio);
+
+		if (all)
+			copy_read(run.copy, run.copy_offset, bio, bio->bi_iter);
+		copy_put(run.copy);
+		if (!all)
+			return false;
+		atomic64_add(run.sectors, &area->image_read);
+		bio_endio(bio);
+		diff_area_put(area);
+		return true;
+	}
+	if (run.sectors != bio_sectors(bio))
+		return false;
+	block = bdev_logical_block_size(run.region.bdev) >> SECTOR_SHIFT;
+	if ((run.region.sector | run.sectors) & (block - 1))
+		return false;
+	clone = bio_alloc_clone(run.region.bdev, bio, GFP_NOWAIT | __GFP_NOWARN, &piece_bios);
+	if (!clone)
+		return false;
+	piece = container_of(clone, struct image_piece, bio);
+	piece->io = NULL;
+	piece->all = bio;
+	piece->area = area;
+	piece->cbt = cbt;
+	piece->place = run.place;
+	piece->part = bio->bi_iter;
+	INIT_WORK(&piece->work, whole_again);
+	clone->bi_iter.bi_sector = run.region.sector;
+	clone->bi_opf &= ~(REQ_PREFLUSH | REQ_FUA);
+	clone->bi_end_io = whole_end_io;
+	atomic64_add(run.sectors, &area->image_read);
+	submit_bio_noacct(clone);
+	return true;
+}
+
 /**
  * image_io_start() - read or write an image.
  * @area: the area of the image; the caller's reference is passed on.
@@ -326,23 +425,22 @@ static void image_write_ready(struct preserve *preserve)
  */
 bool image_io_start(struct diff_area *area, struct cbt_map *cbt, struct bio *bio, gfp_t gfp)
 {
-	struct image_io *io = mempool_alloc(&image_io_pool, gfp);
+	bool is_write = op_is_write(bio_op(bio));
 	sector_t count = bio_sectors(bio);
+	struct image_io *io;
 
+	if (!is_write && read_whole(area, cbt, bio))
+		return true;
+	io = mempool_alloc(&image_io_pool, gfp);
 	if (!io)
 		return false;
-	io->bio = bio;
-	io->area = area;
-	io->cbt = cbt;
-	io->rest = bio->bi_iter;
-	io->status = BLK_STS_OK;
-	atomic_set(&io->pending, 1);
-	INIT_WORK(&io->work, image_io_work);
+	start_io(io, area, cbt, bio);
 
-	if (op_is_write(bio_op(bio))) {
+	if (is_write) {
 		io->preserve.pos = bio->bi_iter.bi_sector;
 		io->preserve.end = bio_end_sector(bio);
 		io->preserve.until_stored = true;
+		io->preserve.reserved = 0;
 		io->preserve.ready = image_write_ready;
 		queue_work(image_queue, &io->work);
 		return true;

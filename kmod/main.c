@@ -4,13 +4,15 @@
 #include <linux/module.h>
 
 #include "chunk.h"
-#include "copy.h"
+#include "copy_memory.h"
+#include "copy_pool.h"
 #include "ctrl.h"
 #include "filter.h"
 #include "freeze.h"
 #include "image_io.h"
 #include "params.h"
 #include "snapimage.h"
+#include "store_queue.h"
 #include "tracked_bio.h"
 #include "tracker.h"
 
@@ -22,12 +24,18 @@ static int __init blksnap_init(void)
 	ret = chunk_module_init();
 	if (ret)
 		return ret;
-	ret = copy_module_init();
+	ret = copy_pool_module_init();
 	if (ret)
 		goto out_chunk;
+	ret = copy_memory_module_init();
+	if (ret)
+		goto out_copy_pool;
+	ret = store_queue_module_init();
+	if (ret)
+		goto out_copy_memory;
 	ret = image_io_module_init();
 	if (ret)
-		goto out_copy;
+		goto out_store_queue;
 	ret = snapimage_module_init();
 	if (ret)
 		goto out_image_io;
@@ -61,8 +69,12 @@ out_snapimage:
 	snapimage_module_exit();
 out_image_io:
 	image_io_module_exit();
-out_copy:
-	copy_module_exit();
+out_store_queue:
+	store_queue_module_exit();
+out_copy_memory:
+	copy_memory_module_exit();
+out_copy_pool:
+	copy_pool_module_exit();
 out_chunk:
 	chunk_module_exit();
 	return ret;
@@ -79,7 +91,9 @@ static void __exit blksnap_exit(void)
 	tracker_module_exit();
 	tracked_bio_module_exit();
 	image_io_module_exit();
-	copy_module_exit();
+	store_queue_module_exit();
+	copy_memory_module_exit();
+	copy_pool_module_exit();
 	chunk_module_exit();
 	pr_info("unloaded\n");
 }

@@ -110,6 +110,6 @@ BOUNDED_PARAM(chunk_maximum_shift, "largest chunk, 2^n bytes");
 BOUNDED_PARAM(chunk_maximum_count_shift, "chunks wanted per device at most, 2^n");
 BOUNDED_PARAM(diff_storage_minimum, "sectors asked for by a low space event");
 BOUNDED_PARAM(copy_memory_limit, "MiB of old data on their way to the difference storage at most");
-BOUNDED_PARAM(freeze_timeout_ms, "time that a file system has to freeze");
+BOUNDED_PARAM(freeze_timeout_ms, "time that a file system has to freeze, and writes under way to end");
 module_param(images_writable, bool, 0644);
 MODULE_PARM_DESC(images_writable, "images accept writes, which go to the difference storage");

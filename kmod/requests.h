@@ -41,5 +41,6 @@ long request_snapshot_status(void __user *argument);
 long request_snapshot_collect_devices(void __user *argument);
 long request_snapshot_collect_storage(void __user *argument);
 long request_snapshot_hold_file(void __user *argument);
+long request_snapshot_set_low_space(void __user *argument);
 
 #endif

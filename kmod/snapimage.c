@@ -143,8 +143,7 @@ struct snapimage *snapimage_create(struct diff_area *area, struct cbt_map *cbt)
 		ret = minor;
 		goto out_free;
 	}
-	disk = blksnap_disk_alloc(bdev_logical_block_size(area->bdev),
-				  bdev_physical_block_size(area->bdev));
+	disk = blksnap_disk_alloc_like(area->bdev);
 	if (!disk) {
 		ret = -ENOMEM;
 		goto out_minor;

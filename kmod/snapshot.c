@@ -10,7 +10,7 @@
 
 #include "cbt_map.h"
 #include "diff_area.h"
-#include "gate.h"
+#include "drain.h"
 #include "requests.h"
 #include "snapimage.h"
 #include "snapshot.h"
@@ -79,26 +79,45 @@ void snapshot_put_locked(struct snapshot *snapshot)
 	snapshot_put(snapshot);
 }
 
+static void end_image(struct work_struct *work)
+{
+	snapimage_destroy(container_of(work, struct snapshot_device, end_work)->image);
+}
+
+/* All at once: the kernel waits for several grace periods for each disk. */
+static void end_images(struct snapshot *snapshot)
+{
+	struct snapshot_device *device;
+	u32 i;
+
+	for (i = 0; i < snapshot->count; i++) {
+		device = &snapshot->devices[i];
+		if (!device->image)
+			continue;
+		INIT_WORK(&device->end_work, end_image);
+		queue_work(system_unbound_wq, &device->end_work);
+	}
+	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].image)
+			flush_work(&snapshot->devices[i].end_work);
+}
+
 /*
  * Take a snapshot apart, whatever state it is in. All grace periods are waited
  * for once, not once for each device.
  */
 static void release(struct snapshot *snapshot)
 {
-	struct snapshot_device *device;
 	u32 i;
 
 	snapshot->released = true;
 	event_queue_close(&snapshot->events);
+	drain_cancel(snapshot);
 
-	for (i = 0; i < snapshot->count; i++) {
-		device = &snapshot->devices[i];
-		if (device->image)
-			snapimage_destroy(device->image);
-		if (!device->tracker)
-			continue;
-		rcu_assign_pointer(device->tracker->area, NULL);
-	}
+	end_images(snapshot);
+	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].tracker)
+			rcu_assign_pointer(snapshot->devices[i].tracker->area, NULL);
 	synchronize_rcu();
 	for (i = 0; i < snapshot->count; i++)
 		if (snapshot->devices[i].area)
@@ -129,6 +148,9 @@ static int check_device(struct block_device *bdev)
 		return -EOPNOTSUPP;
 	if (bdev_logical_block_size(bdev) > PAGE_SIZE)
 		return -EOPNOTSUPP;
+	/* Old data would be read and stored without the key of the write that replaces them. */
+	if (bdev_encrypts(bdev))
+		return -EOPNOTSUPP;
 	/* Writes of mapped files would not pass through the block layer. */
 	if (blk_queue_dax(bdev_get_queue(bdev)))
 		return -EOPNOTSUPP;
@@ -141,7 +163,7 @@ static int own_device(struct snapshot *snapshot, struct snapshot_device *device)
 
 	if (tracker && tracker->owner == snapshot)
 		return -EINVAL;
-	tracker = tracker_attach(device->ref.bdev, &device->fresh);
+	tracker = tracker_attach(device->ref.bdev);
 	if (IS_ERR(tracker))
 		return PTR_ERR(tracker);
 	WRITE_ONCE(tracker->owner, snapshot);
@@ -152,7 +174,6 @@ static int own_device(struct snapshot *snapshot, struct snapshot_device *device)
 static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *devs)
 {
 	struct snapshot_device *device;
-	bool fresh = false;
 	int ret = 0;
 	u32 i;
 
@@ -165,21 +186,11 @@ static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *dev
 			return ret;
 	}
 	mutex_lock(&trackers_lock);
-	for (i = 0; i < snapshot->count && !ret; i++) {
-		device = &snapshot->devices[i];
-		ret = own_device(snapshot, device);
-		fresh |= device->fresh;
-	}
+	for (i = 0; i < snapshot->count && !ret; i++)
+		ret = own_device(snapshot, &snapshot->devices[i]);
 	mutex_unlock(&trackers_lock);
-	if (ret || !fresh)
-		return ret;
-
-	synchronize_rcu();
-	for (i = 0; i < snapshot->count && !ret; i++) {
-		device = &snapshot->devices[i];
-		if (device->fresh)
-			ret = tracker_drain_before(device->tracker, device->ref.bdev);
-	}
+	if (!ret)
+		drain_begin(snapshot);
 	return ret;
 }
 
@@ -203,6 +214,7 @@ int snapshot_create(const struct blk_snap_dev *devs, u32 count, uuid_t *id)
 	kref_init(&snapshot->ref);
 	mutex_init(&snapshot->lock);
 	event_queue_init(&snapshot->events);
+	drain_init(snapshot);
 	uuid_gen(&snapshot->id);
 	snapshot->create_time = ktime_get_real_ns();
 	snapshot->devices = kvcalloc(max(count, 1U), sizeof(*snapshot->devices), GFP_KERNEL);

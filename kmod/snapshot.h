@@ -6,6 +6,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/uuid.h>
+#include <linux/workqueue.h>
 
 #include "blksnap.h"
 #include "compat.h"
@@ -22,10 +23,10 @@ struct snapshot_device {
 	/* From create to release. */
 	struct bdev_ref ref;
 	struct tracker *tracker;
-	bool fresh;			/* tracked for this snapshot for the first time */
 	/* From take to release. */
 	struct diff_area *area;
 	struct snapimage *image;	/* NULL if it could not be made */
+	struct work_struct end_work;	/* of the release: removes the image */
 	u32 freeze;			/* enum blk_snap_freeze */
 	int freeze_error;
 };
@@ -49,6 +50,8 @@ struct snapshot {
 	u64 frozen_ns;
 	struct snapshot_device *devices;
 	u32 count;
+
+	struct work_struct drain_work;	/* see drain.c; waited for under lock */
 
 	/* Have locks of their own; not used after the release. */
 	struct diff_storage storage;

@@ -31,7 +31,8 @@ long request_mod(void __user *argument)
 		.compatibility_flags = BIT_ULL(blk_snap_compat_flag_snapshot_status) |
 				       BIT_ULL(blk_snap_compat_flag_collect_devices) |
 				       BIT_ULL(blk_snap_compat_flag_collect_storage) |
-				       BIT_ULL(blk_snap_compat_flag_hold_file),
+				       BIT_ULL(blk_snap_compat_flag_hold_file) |
+				       BIT_ULL(blk_snap_compat_flag_set_low_space),
 		.name = MODULE_BUILD_NAME,
 	};
 

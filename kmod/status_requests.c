@@ -121,3 +121,21 @@ long request_snapshot_hold_file(void __user *argument)
 	snapshot_put_locked(snapshot);
 	return ret;
 }
+
+long request_snapshot_set_low_space(void __user *argument)
+{
+	struct blk_snap_snapshot_set_low_space karg;
+	struct snapshot *snapshot;
+	uuid_t id;
+	long ret;
+
+	if (copy_from_user(&karg, argument, sizeof(karg)))
+		return -ENODATA;
+	import_uuid(&id, karg.id.b);
+	snapshot = snapshot_get_locked(&id);
+	if (!snapshot)
+		return -ESRCH;
+	ret = diff_storage_set_low_space(&snapshot->storage, karg.sectors);
+	snapshot_put_locked(snapshot);
+	return ret;
+}

@@ -10,6 +10,7 @@
 
 #include "cbt_map.h"
 #include "diff_area.h"
+#include "drain.h"
 #include "freeze.h"
 #include "gate.h"
 #include "params.h"
@@ -218,6 +219,7 @@ static int freeze_all(struct list_head *list)
  */
 static int gate_all(struct snapshot *snapshot)
 {
+	unsigned long deadline = jiffies + msecs_to_jiffies(READ_ONCE(freeze_timeout_ms));
 	struct tracker **order;
 	unsigned int attempt;
 	u32 i;
@@ -228,8 +230,10 @@ static int gate_all(struct snapshot *snapshot)
 	for (i = 0; i < snapshot->count; i++)
 		order[i] = snapshot->devices[i].tracker;
 
-	for (attempt = 0; attempt < snapshot->count + 5; attempt++) {
-		unsigned long timeout = HZ << min(attempt, 5U);
+	/* Each device may have to be put first once, however short the limit is. */
+	for (attempt = 0; attempt <= snapshot->count || time_before(jiffies, deadline); attempt++) {
+		long left = max_t(long, deadline - jiffies, HZ);
+		unsigned long timeout = min_t(long, HZ << min(attempt, 5U), left);
 		struct tracker *stuck = NULL;
 		u32 closed = 0;
 
@@ -268,6 +272,13 @@ static void switch_device(struct snapshot_device *device, struct cbt_map **fresh
 	rcu_assign_pointer(tracker->area, device->area);
 }
 
+static void complete_map(struct tracker *tracker)
+{
+	mutex_lock(&tracker->cbt_lock);
+	cbt_map_complete(tracker->cbt);
+	mutex_unlock(&tracker->cbt_lock);
+}
+
 static int prepare_device(struct snapshot *snapshot, struct snapshot_device *device,
 			  struct cbt_map **fresh)
 {
@@ -280,8 +291,15 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
 	if (IS_ERR(area))
 		return PTR_ERR(area);
 	device->area = area;
-	if (area->capacity == device->tracker->cbt->capacity)
+	/* One that has grown since the create: what was written there is waited for too. */
+	if (area->capacity > device->tracker->covered)
+		tracker_cover(device->tracker, area->capacity);
+	if (area->capacity == device->tracker->cbt->capacity) {
+		mutex_lock(&device->tracker->cbt_lock);
+		cbt_map_prepare(device->tracker->cbt);
+		mutex_unlock(&device->tracker->cbt_lock);
 		return 0;
+	}
 	/* Resized: what the old map says is about another device. */
 	*fresh = cbt_map_create(area->capacity);
 	return *fresh ? 0 : -ENOMEM;
@@ -311,6 +329,9 @@ int take_devices(struct snapshot *snapshot)
 		if (ret)
 			goto out_free;
 	}
+	ret = drain_finish(snapshot);
+	if (ret)
+		goto out_free;
 	ret = prepare_freeze(snapshot, &frozen);
 	if (ret)
 		goto out_frozen;
@@ -339,6 +360,8 @@ out_thaw:
 	thaw_all(&frozen);
 	snapshot->frozen_ns = ktime_get_ns() - start;
 	memalloc_noio_restore(noio);
+	for (i = 0; i < snapshot->count && snapshot->taken; i++)
+		complete_map(snapshot->devices[i].tracker);
 	for (i = 0; i < snapshot->count; i++)
 		tracker_finish_gate(snapshot->devices[i].tracker);
 out_frozen:

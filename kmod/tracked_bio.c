@@ -80,10 +80,21 @@ void tracked_bio_module_exit(void)
  */
 struct ending {
 	bool busy;
-	struct bio_list bios;
+	struct bio_list bios;		/* with interrupts off: they may end bios too */
 };
 
 static DEFINE_PER_CPU(struct ending, ending);
+
+static struct bio *next_ending(struct ending *here)
+{
+	unsigned long flags;
+	struct bio *bio;
+
+	local_irq_save(flags);
+	bio = bio_list_pop(&here->bios);
+	local_irq_restore(flags);
+	return bio;
+}
 
 static void end_original(struct bio *bio)
 {
@@ -91,23 +102,28 @@ static void end_original(struct bio *bio)
 	unsigned long flags;
 
 	preempt_disable();
-	local_irq_save(flags);
 	here = this_cpu_ptr(&ending);
 	if (here->busy) {
+		local_irq_save(flags);
 		bio_list_add(&here->bios, bio);
+		local_irq_restore(flags);
 		goto out;
 	}
-	here->busy = true;
 	do {
-		local_irq_restore(flags);
+		WRITE_ONCE(here->busy, true);
+		barrier();
 		if (bio->bi_end_io)
 			bio->bi_end_io(bio);
-		local_irq_save(flags);
-		bio = bio_list_pop(&here->bios);
+		/*
+		 * Of this CPU's interrupts, one from before this leaves its bio in
+		 * the list, which is looked at below, and one from after does not.
+		 */
+		barrier();
+		WRITE_ONCE(here->busy, false);
+		barrier();
+		bio = bio_list_empty(&here->bios) ? NULL : next_ending(here);
 	} while (bio);
-	here->busy = false;
 out:
-	local_irq_restore(flags);
 	preempt_enable();
 }
 
@@ -172,6 +188,61 @@ static void tracked_bio_ready(struct preserve *preserve)
 	queue_work(resume_queue, &tracked->work);
 }
 
+static void mark(struct tracked_bio *tracked, struct tracker *tracker, struct bio *bio)
+{
+	tracked->bio = bio;
+	tracked->end_io = bio->bi_end_io;
+	tracked->private = bio->bi_private;
+	tracked->tracker = tracker;
+	bio->bi_end_io = tracked_bio_end_io;
+	bio->bi_private = tracked;
+}
+
+/* Under RCU. */
+static bool pass(struct tracker *tracker, struct bio *bio, sector_t sector, sector_t count)
+{
+	struct tracked_bio *tracked;
+	struct diff_area *area;
+
+	if (!percpu_ref_tryget_live_rcu(&tracker->inflight))
+		return false;
+	/* Not looked at before the write is counted: it might be of before a take. */
+	area = rcu_dereference(tracker->area);
+	if (area && (bio_op(bio) == REQ_OP_DISCARD || !diff_area_settled(area, sector, count)))
+		goto out_put;
+	tracked = kmem_cache_alloc(tracked_bio_cache, GFP_NOWAIT | __GFP_NOWARN);
+	if (!tracked)
+		goto out_put;
+	mark(tracked, tracker, bio);
+	cbt_map_mark(tracker->cbt, sector, count);
+	return true;
+
+out_put:
+	percpu_ref_put(&tracker->inflight);
+	return false;
+}
+
+/**
+ * tracked_bio_pass() - deal with a write that has nothing to wait for.
+ * @bio: the write.
+ *
+ * Any context. Return: true if it may go on as it is: no tracker sees it, or all
+ * that do have counted and marked it. False if tracked_bio_start() has to be called
+ * for one of them.
+ */
+bool tracked_bio_pass(struct bio *bio)
+{
+	struct tracker *tracker;
+	sector_t sector, count;
+	bool passed = true;
+
+	rcu_read_lock();
+	while (passed && (tracker = tracker_of_bio(bio, &sector, &count)))
+		passed = pass(tracker, bio, sector, count);
+	rcu_read_unlock();
+	return passed;
+}
+
 static struct diff_area *get_area(struct tracker *tracker)
 {
 	struct diff_area *area;
@@ -212,13 +283,7 @@ bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector
 
 	if (!tracked)
 		return false;
-	tracked->bio = bio;
-	tracked->end_io = bio->bi_end_io;
-	tracked->private = bio->bi_private;
-	tracked->tracker = tracker;
-	bio->bi_end_io = tracked_bio_end_io;
-	bio->bi_private = tracked;
-
+	mark(tracked, tracker, bio);
 	area = get_area(tracker);
 	if (area && can_ignore(bio)) {
 		diff_area_put(area);
@@ -241,6 +306,7 @@ bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector
 	tracked->preserve.pos = sector;
 	tracked->preserve.end = min(sector + count, area->capacity);
 	tracked->preserve.until_stored = false;
+	tracked->preserve.reserved = 0;
 	tracked->preserve.ready = tracked_bio_ready;
 	INIT_WORK(&tracked->work, tracked_bio_work);
 	if (bio->bi_opf & REQ_NOWAIT) {

@@ -11,6 +11,7 @@ int tracked_bio_module_init(void);
 void tracked_bio_module_exit(void);
 
 bool tracked_bio_taken_by(const struct bio *bio, const struct tracker *tracker);
+bool tracked_bio_pass(struct bio *bio);
 bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector,
 		       sector_t count, gfp_t gfp);
 

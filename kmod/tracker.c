@@ -154,14 +154,12 @@ static void tracker_detach(struct tracker *tracker)
 /**
  * tracker_attach() - the tracker of a device, made if there is none.
  * @bdev: the device, held open.
- * @fresh: set to whether it was made. Then the writes from before are still to be
- *	   waited for, see tracker_drain_before().
  *
  * A tracker of a device that had the same number before and is gone makes room.
  * trackers_lock is held. Return: the tracker, which nobody owns, or ERR_PTR:
  * -ENOMEM, -EALREADY (a snapshot holds it), or an error of filter_enable(). May sleep.
  */
-struct tracker *tracker_attach(struct block_device *bdev, bool *fresh)
+struct tracker *tracker_attach(struct block_device *bdev)
 {
 	struct tracker *tracker = tracker_find(bdev->bd_dev);
 
@@ -171,11 +169,23 @@ struct tracker *tracker_attach(struct block_device *bdev, bool *fresh)
 		tracker_detach(tracker);
 		tracker = NULL;
 	}
-	*fresh = !tracker;
 	if (!tracker)
 		return tracker_create(bdev);
-	WRITE_ONCE(tracker->covered, bdev_nr_sectors(bdev));
+	tracker_cover(tracker, bdev_nr_sectors(bdev));
 	return tracker;
+}
+
+/**
+ * tracker_cover() - follow the size of a device.
+ * @tracker: owned by the caller's snapshot, or by nobody, under trackers_lock.
+ * @capacity: sectors that the device has now.
+ */
+void tracker_cover(struct tracker *tracker, sector_t capacity)
+{
+	/* Writes to what is new, from before, were none of its business. */
+	if (capacity > tracker->covered)
+		tracker->sees_all = false;
+	WRITE_ONCE(tracker->covered, capacity);
 }
 
 /**
@@ -314,6 +324,7 @@ int tracker_read_map(dev_t dev, u32 offset, void *buffer, u32 length)
 		goto out_unlock;
 	ret = -EINVAL;
 	mutex_lock(&tracker->cbt_lock);
+	cbt_map_complete(tracker->cbt);
 	if (offset <= tracker->cbt->block_count) {
 		ret = min(length, tracker->cbt->block_count - offset);
 		memcpy(buffer, tracker->cbt->read_map + offset, ret);
@@ -353,6 +364,7 @@ int tracker_mark_dirty(dev_t dev, const struct blk_snap_block_range *ranges, u32
 		    ranges[i].sector_count > capacity - ranges[i].sector_offset)
 			goto out_unlock_cbt;
 	}
+	cbt_map_complete(tracker->cbt);
 	for (i = 0; i < count; i++)
 		cbt_map_mark_both(tracker->cbt, ranges[i].sector_offset, ranges[i].sector_count);
 	ret = 0;
@@ -407,16 +419,4 @@ struct tracker *tracker_of_bio(struct bio *bio, sector_t *sector, sector_t *coun
 		if (overlap(tracker, bio, sector, count) && !tracked_bio_taken_by(bio, tracker))
 			return tracker;
 	return NULL;
-}
-
-/** tracker_sees() - is there a tracker that has to deal with a write? Any context. */
-bool tracker_sees(struct bio *bio)
-{
-	sector_t sector, count;
-	bool seen;
-
-	rcu_read_lock();
-	seen = tracker_of_bio(bio, &sector, &count);
-	rcu_read_unlock();
-	return seen;
 }

@@ -50,6 +50,13 @@ struct tracker {
 	sector_t covered;
 
 	/*
+	 * Is no write under way that came before the tracker, or before @covered grew?
+	 * Written by the drain of the snapshot that owns the tracker, see drain.c; if none
+	 * does, under trackers_lock.
+	 */
+	bool sees_all;
+
+	/*
 	 * Changed while no write is under way, see gate.h, and under cbt_lock, which other readers than writes hold. Nothing that may wait
 	 * for a frozen file system is done under cbt_lock.
 	 */
@@ -82,7 +89,8 @@ extern struct workqueue_struct *tracker_queue;
 int tracker_module_init(void);
 void tracker_module_exit(void);
 
-struct tracker *tracker_attach(struct block_device *bdev, bool *fresh);
+struct tracker *tracker_attach(struct block_device *bdev);
+void tracker_cover(struct tracker *tracker, sector_t capacity);
 struct tracker *tracker_find(dev_t dev);
 int tracker_remove(dev_t dev);
 void trackers_remove_all(void);
@@ -91,6 +99,5 @@ int tracker_read_map(dev_t dev, u32 offset, void *buffer, u32 length);
 int tracker_mark_dirty(dev_t dev, const struct blk_snap_block_range *ranges, u32 count);
 
 struct tracker *tracker_of_bio(struct bio *bio, sector_t *sector, sector_t *count);
-bool tracker_sees(struct bio *bio);
 
 #endif

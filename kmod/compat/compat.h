@@ -75,6 +75,16 @@ static inline bool bdev_has_frozen_fs(struct block_device *bdev)
 #endif
 }
 
+/** bdev_encrypts() - does the device encrypt with keys that come with the bios? */
+static inline bool bdev_encrypts(struct block_device *bdev)
+{
+#ifdef HAVE_CRYPTO_PROFILE
+	return bdev_get_queue(bdev)->crypto_profile;
+#else
+	return false;
+#endif
+}
+
 /** blksnap_class_create() - class_create(), which lost its first argument. */
 static inline struct class *blksnap_class_create(const char *name)
 {
@@ -114,13 +124,20 @@ static __always_inline void fregs_redirect(struct ftrace_regs *fregs, void *func
 #endif
 }
 
-/** blksnap_disk_alloc() - a disk for bios with the given block sizes, or NULL. */
-static inline struct gendisk *blksnap_disk_alloc(unsigned int logical, unsigned int physical)
+/**
+ * blksnap_disk_alloc_like() - a disk for bios with the block sizes and the best sizes of
+ * transfers and read-ahead of another, or NULL.
+ */
+static inline struct gendisk *blksnap_disk_alloc_like(struct block_device *bdev)
 {
+	unsigned int max_sectors = queue_max_hw_sectors(bdev_get_queue(bdev));
 #ifdef HAVE_DISK_LIMITS
 	struct queue_limits limits = {
-		.logical_block_size = logical,
-		.physical_block_size = physical,
+		.logical_block_size = bdev_logical_block_size(bdev),
+		.physical_block_size = bdev_physical_block_size(bdev),
+		.io_min = bdev_io_min(bdev),
+		.io_opt = bdev_io_opt(bdev),
+		.max_hw_sectors = max_sectors,
 	};
 	struct gendisk *disk = blk_alloc_disk(&limits, NUMA_NO_NODE);
 
@@ -129,8 +146,11 @@ static inline struct gendisk *blksnap_disk_alloc(unsigned int logical, unsigned 
 	struct gendisk *disk = blk_alloc_disk(NUMA_NO_NODE);
 
 	if (disk) {
-		blk_queue_logical_block_size(disk->queue, logical);
-		blk_queue_physical_block_size(disk->queue, physical);
+		blk_queue_logical_block_size(disk->queue, bdev_logical_block_size(bdev));
+		blk_queue_physical_block_size(disk->queue, bdev_physical_block_size(bdev));
+		blk_queue_io_min(disk->queue, bdev_io_min(bdev));
+		blk_queue_io_opt(disk->queue, bdev_io_opt(bdev));
+		blk_queue_max_hw_sectors(disk->queue, max_sectors);
 	}
 	return disk;
 #endif

@@ -164,6 +164,7 @@ static void unknown_snapshots(void)
 		CHECK_RESULT(snap_devices(&id, NULL, &count), -ESRCH);
 		CHECK_RESULT(snap_storage(&id, NULL, &count), -ESRCH);
 		CHECK_RESULT(snap_hold_file(&id, 0), -ESRCH);
+		CHECK_RESULT(snap_set_low_space(&id, 8), -ESRCH);
 	}
 }
 

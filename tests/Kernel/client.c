@@ -159,6 +159,13 @@ int snap_hold_file(const snap_id *id, int fd)
 	return control(IOCTL_BLK_SNAP_SNAPSHOT_HOLD_FILE, &argument);
 }
 
+int snap_set_low_space(const snap_id *id, uint64_t sectors)
+{
+	struct blk_snap_snapshot_set_low_space argument = { .id = *id, .sectors = sectors };
+
+	return control(IOCTL_BLK_SNAP_SNAPSHOT_SET_LOW_SPACE, &argument);
+}
+
 int tracker_list(struct blk_snap_cbt_info *infos, uint32_t *count)
 {
 	struct blk_snap_tracker_collect argument = { .count = *count, .cbt_info_array = infos };

@@ -35,6 +35,7 @@ int snap_status(const snap_id *id, struct blk_snap_snapshot_status *status);
 int snap_devices(const snap_id *id, struct blk_snap_device_status *devices, uint32_t *count);
 int snap_storage(const snap_id *id, struct blk_snap_storage_range *ranges, uint32_t *count);
 int snap_hold_file(const snap_id *id, int fd);
+int snap_set_low_space(const snap_id *id, uint64_t sectors);
 
 int tracker_list(struct blk_snap_cbt_info *infos, uint32_t *count);
 int tracker_find(dev_id device, struct blk_snap_cbt_info *info); /* -ENODATA: not tracked */

@@ -123,6 +123,56 @@ static void low_space_mark(void)
 	model_free(model);
 }
 
+static void expect_low(const snap_id *id, unsigned int timeout_ms, int result)
+{
+	struct blk_snap_snapshot_event event;
+
+	if (CHECK_RESULT(snap_wait(id, timeout_ms, &event), result) && !result)
+		CHECK_EQ(event.code, blk_snap_event_code_low_free_space);
+}
+
+/* A mark of the snapshot's own, above the usual one and below it. */
+static void own_mark(void)
+{
+	struct dev *dev = dev_disk(0), *storage = dev_storage_disk();
+	struct model *model = model_new(dev);
+	uint64_t next = 0;
+	snap_id id;
+
+	REQUIRE_OK(snap_create(&dev->id, 1, &id));
+	expect_low(&id, EVENT_MS, 0);
+	/* Nothing is there to run low, and the event of the create has asked. */
+	REQUIRE_OK(snap_set_low_space(&id, 3 * MINIMUM / 4));
+	expect_low(&id, 50, -ENOENT);
+	REQUIRE_OK(snap_append_one(&id, storage->id, 0, MINIMUM));
+	CHECK_EQ(status_of(&id).low_space_mark, 3 * MINIMUM / 4);
+	REQUIRE_OK(snap_take(&id));
+	fill_storage(model, &id, &next, MINIMUM / 4 - UNIT);
+	expect_low(&id, 50, -ENOENT);
+	fill_storage(model, &id, &next, UNIT);
+	expect_low(&id, EVENT_MS, 0);
+	/* It has asked: a higher mark does not make it ask again, an append does. */
+	REQUIRE_OK(snap_set_low_space(&id, 2 * MINIMUM));
+	expect_low(&id, 50, -ENOENT);
+	REQUIRE_OK(snap_append_one(&id, storage->id, MINIMUM, 1024));
+	CHECK_EQ(status_of(&id).low_space_mark, 2 * MINIMUM);
+	fill_storage(model, &id, &next, UNIT);
+	expect_low(&id, EVENT_MS, 0);
+	/* A lower one arms it again. */
+	REQUIRE_OK(snap_set_low_space(&id, UNIT));
+	fill_storage(model, &id, &next, free_sectors(&id) - 2 * UNIT);
+	expect_low(&id, 50, -ENOENT);
+	/* What is not free any more when the mark is set is asked for at once. */
+	REQUIRE_OK(snap_set_low_space(&id, 2 * UNIT));
+	expect_low(&id, EVENT_MS, 0);
+	/* And back to the usual one. */
+	REQUIRE_OK(snap_set_low_space(&id, 0));
+	REQUIRE_OK(snap_append_one(&id, storage->id, 2 * MINIMUM, 2 * MINIMUM));
+	CHECK_EQ(status_of(&id).low_space_mark, MINIMUM / 2);
+	expect_low(&id, 50, -ENOENT);
+	model_free(model);
+}
+
 /* First in, first out: the warning before the loss. */
 static void order(void)
 {
@@ -428,6 +478,7 @@ int main(int argc, char **argv)
 	static const struct test tests[] = {
 		{ "initial", initial, 30 },
 		{ "low_space_mark", low_space_mark, 90 },
+		{ "own_mark", own_mark, 90 },
 		{ "order", order, 60 },
 		{ "append_rescues", append_rescues, 90 },
 		{ "timeouts", timeouts, 60 },

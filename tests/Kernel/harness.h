@@ -18,7 +18,7 @@
 struct test {
 	const char *name;
 	void (*run)(void);
-	unsigned int seconds; /* before it counts as hung */
+	unsigned int seconds; /* before it counts as hung; ten times that in the long run */
 };
 
 struct suite {
@@ -27,6 +27,12 @@ struct suite {
 	void (*setup)(void);	/* once, before the first test; may be NULL */
 	void (*cleanup)(void);	/* after every test, whatever happened; may be NULL */
 };
+
+/*
+ * BLKSNAP_TEST_LONG=1 in the environment asks for the long run: many times as
+ * many rounds where chance decides, and limits that allow for it.
+ */
+bool test_long(void);
 
 /* Runs all tests, or those named in the arguments. The exit code of main(). */
 int suite_main(const struct suite *suite, int argc, char **argv);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Loading and unloading, devices that go away, and everything at once. */
+/* Loading and unloading, and devices that go away. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,105 +269,6 @@ static void number_used_again(void)
 	CHECK_EQ(second.snap_number, 1);
 }
 
-/* Threads that do everything at once, each on what it owns, for some seconds. */
-struct churn {
-	struct dev *dev;
-	struct dev *storage;
-	uint64_t place;
-	unsigned int rounds;
-};
-
-static void *churn_snapshots(void *argument)
-{
-	struct churn *churn = argument;
-	struct blk_snap_image_info image;
-	struct rng rng;
-
-	rng_init(&rng, churn->place);
-	while (!workers_stopping()) {
-		struct blk_snap_snapshot_event event;
-		uint32_t count = 1;
-		snap_id id;
-
-		if (!CHECK_RESULT(snap_create(&churn->dev->id, 1, &id), 0))
-			break;
-		CHECK_RESULT(snap_append_one(&id, churn->storage->id, churn->place, 4096), 0);
-		if (rng_below(&rng, 8)) {
-			CHECK_RESULT(snap_take(&id), 0);
-			CHECK_RESULT(snap_images(&id, &image, &count), 0);
-			CHECK_RESULT(snap_append_one(&id, churn->storage->id, churn->place + 4096,
-						     4096), 0);
-		}
-		/* Its first event, unless the listing threads were faster. */
-		CHECK_RESULT_IN(snap_wait(&id, 0, &event), 0, -ENOENT);
-		sleep_ms(rng_below(&rng, 10));
-		CHECK_RESULT(snap_destroy(&id), 0);
-		churn->rounds++;
-	}
-	return NULL;
-}
-
-static void *churn_lists(void *argument)
-{
-	atomic_uint *waits = argument;
-
-	while (!workers_stopping()) {
-		struct blk_snap_snapshot_event event;
-		struct blk_snap_cbt_info infos[16];
-		struct blk_snap_snapshot_status status;
-		unsigned char map[256];
-		snap_id ids[16];
-		uint32_t count = ARRAY_SIZE(infos), number = ARRAY_SIZE(ids);
-		int result;
-
-		CHECK_RESULT(tracker_list(infos, &count), 0);
-		for (uint32_t i = 0; i < count; i++)
-			CHECK_RESULT_IN(tracker_read_map(infos[i].dev_id, 0, 64, map) < 0, 0, 1);
-		CHECK_RESULT(snap_list(ids, &number), 0);
-		for (uint32_t i = 0; i < number; i++) {
-			CHECK_RESULT_IN(snap_status(&ids[i], &status), 0, -ESRCH);
-			result = snap_wait(&ids[i], 5, &event);
-			CHECK_RESULT_IN(result, 0, -ESRCH, -ENOENT);
-			atomic_fetch_add(waits, result == -ESRCH);
-		}
-	}
-	return NULL;
-}
-
-static void everything_at_once(void)
-{
-	struct dev *dev[] = { dev_disk(0), dev_disk(1), dev_loop(8 * MIB, 512) };
-	struct dev *storage = dev_storage_disk();
-	enum { count = ARRAY_SIZE(dev) };
-	struct churn churns[count];
-	struct writer writers[count];
-	struct model *model[count];
-	atomic_uint waits = 0;
-
-	for (unsigned int i = 0; i < count; i++) {
-		model[i] = model_new(dev[i]);
-		model_fill(model[i], 0, AREA);
-		churns[i] = (struct churn){ .dev = dev[i], .storage = storage,
-					    .place = i * 16384 };
-		writers[i] = (struct writer){ .model = model[i], .mode = write_direct,
-					      .count = AREA, .limit = 64, .stream = i };
-		worker_start(churn_snapshots, &churns[i]);
-		worker_start(writer_run, &writers[i]);
-	}
-	worker_start(churn_lists, &waits);
-	worker_start(churn_lists, &waits);
-	sleep_ms(10000);
-	workers_stop();
-	for (unsigned int i = 0; i < count; i++) {
-		CHECK(churns[i].rounds > 3);
-		CHECK(writers[i].done > 3);
-		check_live(model[i], 0, AREA);
-		model_free(model[i]);
-	}
-	note("%u, %u and %u snapshots, %u waits ended by a destroy", churns[0].rounds,
-	     churns[1].rounds, churns[2].rounds, atomic_load(&waits));
-}
-
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -381,7 +281,6 @@ int main(int argc, char **argv)
 		{ "scsi_removed_while_held", scsi_removed_while_held, 90 },
 		{ "storage_removed", storage_removed, 60 },
 		{ "number_used_again", number_used_again, 60 },
-		{ "everything_at_once", everything_at_once, 120 },
 	};
 
 	return module_suite(tests, ARRAY_SIZE(tests), argc, argv);

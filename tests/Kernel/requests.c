@@ -47,6 +47,7 @@ static const struct {
 	{ IOCTL_BLK_SNAP_SNAPSHOT_COLLECT_DEVICES, "collect_devices", 32, 0, false, true },
 	{ IOCTL_BLK_SNAP_SNAPSHOT_COLLECT_STORAGE, "collect_storage", 32, 0, false, true },
 	{ IOCTL_BLK_SNAP_SNAPSHOT_HOLD_FILE, "hold_file", 24, 0, true, false },
+	{ IOCTL_BLK_SNAP_SNAPSHOT_SET_LOW_SPACE, "set_low_space", 24, 0, true, false },
 };
 
 static uint32_t snapshots(void)
@@ -82,7 +83,7 @@ static void codes(void)
 	CHECK(!strcmp((char *)mod.name, "blksnapps"));
 	for (size_t i = strlen((char *)mod.name); i < sizeof(mod.name); i++)
 		CHECK_EQ(mod.name[i], 0);
-	CHECK_EQ(mod.compatibility_flags, 15ULL << 32);
+	CHECK_EQ(mod.compatibility_flags, 31ULL << 32);
 }
 
 static void unknown_numbers(void)
@@ -231,6 +232,7 @@ static int unprivileged_child(const snap_id *id, const struct dev *dev, const st
 	CHECK_RESULT(snap_take(id), -EPERM);
 	CHECK_RESULT(control(IOCTL_BLK_SNAP_SNAPSHOT_WAIT_EVENT, &event), -EPERM);
 	CHECK_RESULT(snap_hold_file(id, 0), -EPERM);
+	CHECK_RESULT(snap_set_low_space(id, 8), -EPERM);
 	CHECK_RESULT(snap_destroy(id), -EPERM);
 	/* Looking is free. */
 	CHECK_RESULT(control(IOCTL_BLK_SNAP_VERSION, &version), 0);

@@ -7,6 +7,7 @@
 #   BLKSNAP_MODULE_KO   the module under test; the programs load and unload it
 #   BLKSNAP_TEST_DISKS  empty scratch disks, separated by spaces
 #   BLKSNAP_TEST_SEED   another seed for the random numbers
+#   BLKSNAP_TEST_LONG   1: many times as many rounds where chance decides
 #
 # Every line is prefixed with the name of its program; the last one is the total.
 # A program that crashes, hangs or ends early is a failure, and so is a complaint
@@ -14,8 +15,8 @@
 
 set -u
 
-all=(selftest hook requests answers image writable instant changes trackers overflow errors events
-  multi discard storage freeze lifecycle)
+all=(selftest hook requests answers image writable instant ordered changes trackers overflow
+  errors events multi discard copying storage freeze latecomer refusals death inject kill crash pressure stacks rings switches stress lifecycle)
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${all[@]}"
   exit
@@ -30,6 +31,9 @@ fi
 
 # Longer than the limit of any single test, which the programs watch themselves.
 silence=240
+if [ "${BLKSNAP_TEST_LONG:-0}" != 0 ]; then
+  silence=2400
+fi
 complaints='WARNING:|BUG:|Oops|general protection|blocked for more than|UBSAN|KASAN|list_(add|del) corruption|refcount_t:|Call Trace'
 
 passed=0 failed=0 skipped=0

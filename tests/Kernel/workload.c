@@ -275,6 +275,16 @@ static bool write_one(struct writer *writer, int fd, struct rng *rng, void *buff
 			return true;
 		}
 	}
+	if (writer->may_fail) {
+		ssize_t done = pwrite(fd, buffer, sectors * SECTOR, sector * SECTOR);
+
+		good = done == (ssize_t)(sectors * SECTOR);
+		if (!good && done < 0 && !CHECK_RESULT_IN(-errno, -EIO, -ENXIO, -ENODEV, -ENOSPC))
+			return false;
+		model_set(model, sector, sectors, good ? seq : SEQ_UNKNOWN);
+		writer->failed += !good;
+		return true;
+	}
 	good = write_all(fd, buffer, sectors * SECTOR, sector * SECTOR, model->dev->path);
 	model_set(model, sector, sectors, good ? seq : SEQ_UNKNOWN);
 	return good;
@@ -347,6 +357,7 @@ void *writer_run(void *argument)
 
 	rng_init(&rng, writer->stream);
 	writer->done = 0;
+	writer->failed = 0;
 	if (aio && !CHECK_EQ(syscall(SYS_io_setup, AIO_LANES, &context), 0))
 		aio = false;
 	while (fd >= 0 && !workers_stopping() &&

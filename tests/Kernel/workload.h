@@ -69,7 +69,9 @@ struct writer {
 	unsigned int stride;	/* write_single: owns each stride-th block ... */
 	unsigned int phase;	/* ... from this one */
 	uint64_t stream;	/* of random numbers */
+	bool may_fail;		/* the device may break or go away (not for write_aio) */
 	unsigned int done;	/* out */
+	unsigned int failed;	/* out: of those done */
 	bool finished;		/* out, atomic */
 };
 

@@ -47,6 +47,7 @@ enum blk_snap_ioctl {
 	blk_snap_ioctl_snapshot_collect_devices,
 	blk_snap_ioctl_snapshot_collect_storage,
 	blk_snap_ioctl_snapshot_hold_file,
+	blk_snap_ioctl_snapshot_set_low_space,
 	blk_snap_ioctl_end_extensions,
 };
 
@@ -284,6 +285,7 @@ enum blk_snap_compat_flags {
 	blk_snap_compat_flag_collect_devices,
 	blk_snap_compat_flag_collect_storage,
 	blk_snap_compat_flag_hold_file,
+	blk_snap_compat_flag_set_low_space,
 	blk_snap_compat_flags_end,
 };
 
@@ -472,5 +474,22 @@ struct blk_snap_snapshot_hold_file {
 #define IOCTL_BLK_SNAP_SNAPSHOT_HOLD_FILE \
 	_IOW(BLK_SNAP, blk_snap_ioctl_snapshot_hold_file, \
 	     struct blk_snap_snapshot_hold_file)
+
+/**
+ * struct blk_snap_snapshot_set_low_space - when to ask for more storage.
+ * @id: in: the snapshot.
+ * @sectors: in: the event comes when so few sectors are free, 0 brings the usual
+ *	     mark back, which depends on what is free after each append.
+ *
+ * From now on, for this snapshot, across all appends. If no more are free already,
+ * and it has not been asked for more since the last append, the event comes at once.
+ */
+struct blk_snap_snapshot_set_low_space {
+	struct blk_snap_uuid id;
+	__u64 sectors;
+};
+#define IOCTL_BLK_SNAP_SNAPSHOT_SET_LOW_SPACE \
+	_IOW(BLK_SNAP, blk_snap_ioctl_snapshot_set_low_space, \
+	     struct blk_snap_snapshot_set_low_space)
 
 #endif /* _UAPI_LINUX_BLKSNAP_H */
