@@ -5,8 +5,9 @@ A backup runbook: block copies of mounted devices, full the first time, then onl
 
 .DESCRIPTION
 Takes one snapshot of all devices, brings the copy of each in the destination up to date, and removes the snapshot.
-How far the copies are is kept beside them in marks.json. If the tracking of a device has begun anew since (a restart,
-for example), its copy is made in full again.
+Beside each copy lies its token, which says how far it is. It is written once the copy is complete and on the disk: a full copy
+that broke off has none and is made again in full, an increment that broke off is repeated from the token before. Where the
+history of changes does not reach back to the token (a restart, for example), the copy is made in full again.
 
 .EXAMPLE
 ./examples/Backup.ps1 -DevicePath /dev/vda, /dev/vdb1 -Destination /srv/backup -DiffStorage /dev/vdc
@@ -14,9 +15,7 @@ for example), its copy is made in full again.
 param(
   [Parameter(Mandatory)] [string[]] $DevicePath,
   [Parameter(Mandatory)] [string] $Destination,
-  [Parameter(Mandatory)] [string[]] $DiffStorage,
-  # Use a storage device that carries a file system, or old blocks of an earlier snapshot that look like one.
-  [switch] $Force
+  [Parameter(Mandatory)] [string[]] $DiffStorage
 )
 
 $ErrorActionPreference = 'Stop'
@@ -35,34 +34,67 @@ function Copy-Range {
   }
 }
 
-$marksPath = "$Destination/marks.json"
-$marks = @{}
-if (Test-Path $marksPath) {
-  foreach ($mark in @(Get-Content $marksPath -Raw | ConvertFrom-Json)) {
-    $marks[$mark.DevicePath] = $mark
+# Contents on the disk before the command ends. A file that was not written to its end is no token, so nothing has to be renamed.
+function Write-Durable {
+  param([string] $Path, [string] $Text)
+  $file = [IO.FileStream]::new($Path, 'Create', 'Write')
+  try {
+    $bytes = [Text.Encoding]::UTF8.GetBytes($Text)
+    $file.Write($bytes, 0, $bytes.Length)
+    $file.Flush($true)
+  }
+  finally {
+    $file.Dispose()
   }
 }
 
-$snapshot = New-BlkSnapshot -DevicePath $DevicePath -DiffStorage $DiffStorage -Force:$Force
+# The token of a copy; nothing if the copy is not whole.
+function Read-Token {
+  param([string] $Path, [string] $Copy)
+  if ((Test-Path $Path) -and (Test-Path $Copy)) {
+    try {
+      $token = Get-Content $Path -Raw | ConvertFrom-Json
+    }
+    catch {
+      return
+    }
+    if ($token.Generation -and $token.Size -eq (Get-Item $Copy).Length) {
+      $token
+    }
+  }
+}
+
+$snapshot = New-BlkSnapshot -DevicePath $DevicePath -DiffStorage $DiffStorage
 try {
-  $trackers = @(Get-BlkTracker -DevicePath $DevicePath)
   $buffer = [byte[]]::new(1MB)
   foreach ($image in $snapshot.Images) {
     $device = $image.DevicePath
-    $tracker = @($trackers | Where-Object DevicePath -EQ $device)[0]
     $copy = "$Destination/$($device.TrimStart('/').Replace('/', '-')).img"
-    $mark = $marks[$device]
-    $incremental = $mark -and (Test-Path $copy) -and [guid]$mark.Generation -eq $tracker.Generation
-    if ($incremental) {
-      $ranges = @(Get-ChangedBlocks $device -Since $mark)
+    $tokenPath = "$copy.token"
+    $ranges = $null
+    if ($token = Read-Token $tokenPath $copy) {
+      try {
+        $ranges = @(Get-ChangedBlocks $device -Since $token)
+      }
+      catch {
+        if ($_.FullyQualifiedErrorId -notlike 'ChangedBlocks*') {
+          throw
+        }
+        Write-Warning $_.Exception.Message
+      }
     }
-    else {
+    $kind = 'Incremental'
+    if ($null -eq $ranges) {
+      $kind = 'Full'
       $ranges = @(@{ Offset = 0L; Length = [long]$image.Size })
+      # From here on the copy is neither the old nor the new one.
+      Write-Durable $tokenPath 'A full copy was begun.'
     }
     $from = [IO.FileStream]::new($image.ImagePath, 'Open', 'Read', 'ReadWrite', 0)
     $to = [IO.FileStream]::new($copy, 'OpenOrCreate', 'Write', 'ReadWrite', 0)
     $copied = 0L
     try {
+      $to.SetLength($image.Size)
       foreach ($range in $ranges) {
         Copy-Range $from $to $range.Offset $range.Length $buffer
         $copied += $range.Length
@@ -73,19 +105,15 @@ try {
       $from.Dispose()
       $to.Dispose()
     }
+    Write-Durable $tokenPath (ConvertTo-Json $image.ChangeToken)
     [pscustomobject]@{
       DevicePath = $device
       Copy       = $copy
-      Kind       = $incremental ? 'Incremental' : 'Full'
+      Kind       = $kind
       Copied     = $copied
       Size       = [long]$image.Size
     }
   }
-  # Only now: a copy that broke off is repeated from the mark before.
-  $now = @($trackers | ForEach-Object {
-      @{ DevicePath = $_.DevicePath; Generation = "$($_.Generation)"; SnapshotNumber = [int]$_.SnapshotNumber }
-    })
-  ConvertTo-Json -InputObject $now | Set-Content $marksPath
 }
 finally {
   $snapshot | Remove-BlkSnapshot

@@ -103,8 +103,8 @@ try {
   . Show { $first }
   . Show { $first | Get-BlkSnapshotImage }
   Confirm-That 'the snapshot is taken and has two images' ("$($first.State)" -eq 'Taken' -and @($first.Images).Count -eq 2)
-  . Show { $mark = Get-BlkTracker -DevicePath /dev/vda, /dev/vdb1 }
-  . Show { $mark }
+  . Show { $tokens = $first.Images.ChangeToken }
+  . Show { $tokens }
 
   Write-Part '3. The live file systems are overwritten, deleted from, appended to, trimmed'
   $null = Invoke-Quiet 'find /srv/files /srv/data -type f >/tmp/all.list'
@@ -133,8 +133,7 @@ try {
   . Show { cp /tmp/before.sha256 /tmp/all.list /srv/files }
   . Show { dd if=/dev/urandom of=/srv/data/new bs=1M count=8 status=none }
   . Show { sync }
-  # -Force: the storage disk begins with old blocks of the first snapshot, among them the mark of an ext4 file system.
-  . Show { $second = New-BlkSnapshot /dev/vda, /dev/vdb1 -DiffStorage /dev/vdc -Force }
+  . Show { $second = New-BlkSnapshot /dev/vda, /dev/vdb1 -DiffStorage /dev/vdc }
   . Show {
     function Copy-ChangedBlock {
       param($ImagePath, $CopyPath, [Parameter(ValueFromPipeline)] $Range)
@@ -161,7 +160,7 @@ try {
     $device, $copy = $pair
     $image = @($second.Images | Where-Object DevicePath -EQ $device)[0]
     $imagePath = $image.ImagePath
-    . Show { $lengths = Get-ChangedBlocks $device -Since $mark | Copy-ChangedBlock $imagePath $copy }
+    . Show { $lengths = Get-ChangedBlocks $device -Since $tokens | Copy-ChangedBlock $imagePath $copy }
     . Show { cmp $imagePath $copy }
     Confirm-That "the copy of $device equals its second image byte for byte" ($LASTEXITCODE -eq 0)
     foreach ($length in $lengths) {
@@ -174,7 +173,7 @@ try {
   . Show { $second | Remove-BlkSnapshot }
 
   Write-Part '6. Too little difference storage, on purpose: an event handler adds some and the snapshot survives'
-  . Show { $third = New-BlkSnapshot /dev/vda -DiffStorage /dev/vdc:0+24MiB -Force }
+  . Show { $third = New-BlkSnapshot /dev/vda -DiffStorage /dev/vdc:0+24MiB }
   $thirdImage = $third.Images[0].ImagePath
   $null = Invoke-Quiet "dd if=$thirdImage of=/srv/backup/third.img bs=1M conv=sparse status=none"
   . Show { $null = $third | Wait-BlkSnapshotEvent -Timeout 10 }

@@ -32,6 +32,12 @@ public sealed partial class BlksnapDriver
         };
     }
 
+    /// <summary>Whether <see cref="InterruptWait"/> ends a wait of this driver.</summary>
+    internal bool CanInterruptWait => _channel.CanInterrupt;
+
+    /// <summary>Ends a <see cref="WaitEvent"/> in another thread without an event; to be repeated until it has ended.</summary>
+    internal void InterruptWait() => _channel.Interrupt();
+
     private static unsafe SnapshotEvent ToEvent(Guid id, in BlkSnapSnapshotEvent argument)
     {
         // The label is of the same clock as Stopwatch, CLOCK_MONOTONIC.

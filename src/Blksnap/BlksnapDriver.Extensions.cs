@@ -175,6 +175,34 @@ public sealed partial class BlksnapDriver
             : throw DriverErrors.Create(RequestNames.SnapshotHoldFile, -result, result == -Errno.ESRCH ? id.ToString() : path);
     }
 
+    /// <summary>
+    /// Says when a snapshot asks for more storage, from now on and whatever is appended. If no more is free already, it asks at once.
+    /// Extension request SNAPSHOT_SET_LOW_SPACE.
+    /// </summary>
+    /// <param name="id">The snapshot.</param>
+    /// <param name="bytes">The event comes when so many bytes are free; 0 for the usual mark of the driver.</param>
+    /// <exception cref="BlksnapException"><see cref="ErrorIds.ExtensionMissing"/>, <see cref="ErrorIds.SnapshotNotFound"/>.</exception>
+    public void SetLowSpaceMark(Guid id, long bytes)
+    {
+        CheckLowSpaceMark();
+        BlkSnapSnapshotSetLowSpace argument = new() { Id = id, Sectors = (ulong)bytes >> Sectors.Shift };
+        Send(RequestNames.SnapshotSetLowSpace, Requests.SnapshotSetLowSpace, ref argument, id.ToString());
+    }
+
+    /// <summary>Throws if the driver does not have the extension that <see cref="SetLowSpaceMark"/> needs.</summary>
+    internal void CheckLowSpaceMark()
+    {
+        if (!Info.Capabilities.HasFlag(DriverCapabilities.SetLowSpaceMark))
+        {
+            throw new BlksnapException(
+                ErrorIds.ExtensionMissing,
+                "The loaded module decides itself when it asks for more storage; the mark cannot be set.",
+                RequestNames.SnapshotSetLowSpace,
+                Errno.EOPNOTSUPP,
+                Info.Node);
+        }
+    }
+
     private static SnapshotDevice ToDevice(Guid id, BlkSnapDeviceStatus entry) => new()
     {
         SnapshotId = id,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
+using Blksnap.Support;
 
 namespace Blksnap;
 
@@ -74,7 +75,10 @@ public sealed partial class BlksnapDriver : IDisposable
             "ControlOpen",
             last!.Errno,
             s_nodes[0],
-            last);
+            last)
+        {
+            NextStep = MachineSupport.WhenNoDriver(),
+        };
     }
 
     /// <summary>Opens a control node and identifies the driver behind it. Requests VERSION, then MOD.</summary>
@@ -98,7 +102,10 @@ public sealed partial class BlksnapDriver : IDisposable
                 e.Request,
                 e.Errno,
                 node,
-                e);
+                e)
+            {
+                NextStep = MachineSupport.WhenNoDriver(),
+            };
         }
         catch (BlksnapException e) when (e.Errno is Errno.EACCES or Errno.EPERM)
         {

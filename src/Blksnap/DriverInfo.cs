@@ -25,6 +25,9 @@ public enum DriverCapabilities : ulong
 
     /// <summary>Storage files are held by the kernel.</summary>
     HoldFile = 1UL << 35,
+
+    /// <summary>When a snapshot asks for more storage can be set.</summary>
+    SetLowSpaceMark = 1UL << 36,
 }
 
 /// <summary>A driver: where it is, who it is, what it can do.</summary>
@@ -48,7 +51,7 @@ public sealed record DriverInfo
     /// <summary>Module parameters by name, as text; empty if they cannot be read.</summary>
     public required IReadOnlyDictionary<string, string> Parameters { get; init; }
 
-    /// <summary>Whether the driver announces all extensions of this project's own module.</summary>
+    /// <summary>Whether the driver announces the extensions that this project's own module has had from the beginning.</summary>
     public bool HasExtensions
         => (Capabilities & AllExtensions) == AllExtensions;
 

@@ -21,4 +21,5 @@ internal static class RequestNames
     public const string SnapshotCollectDevices = nameof(SnapshotCollectDevices);
     public const string SnapshotCollectStorage = nameof(SnapshotCollectStorage);
     public const string SnapshotHoldFile = nameof(SnapshotHoldFile);
+    public const string SnapshotSetLowSpace = nameof(SnapshotSetLowSpace);
 }

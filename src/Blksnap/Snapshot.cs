@@ -72,8 +72,20 @@ public sealed record Snapshot
     /// <summary>Bytes of the difference storage that are free; null if the driver does not tell.</summary>
     public long? StorageFree => StorageCapacity - StorageUsed;
 
+    /// <summary>Bytes that low-space events have asked for so far; null if the driver does not tell.</summary>
+    public long? StorageRequested { get; init; }
+
+    /// <summary>Bytes kept of all devices; null if the driver does not tell.</summary>
+    public long? CopiedBytes => Devices.All(device => device.CopiedBytes is not null) ? Devices.Sum(device => device.CopiedBytes) : null;
+
+    /// <summary>Bytes read from all images so far; null if the driver does not tell.</summary>
+    public long? ImageReadBytes => Devices.All(device => device.ImageReadBytes is not null) ? Devices.Sum(device => device.ImageReadBytes) : null;
+
     /// <summary>Error number (positive) that lost the first image; 0 if none is lost, null if the driver does not tell.</summary>
     public int? Error { get; init; }
+
+    /// <summary>Symbolic name of <see cref="Error"/>, for example <c>ENOSPC</c>; null if no image is lost.</summary>
+    public string? ErrorName => Error is { } error and not 0 ? Errno.Name(error) : null;
 }
 
 /// <summary>One device of a snapshot.</summary>
@@ -136,4 +148,10 @@ public sealed record SnapshotImage
 
     /// <summary>Major and minor number of the image device.</summary>
     public DeviceId ImageDevice => new(Major, Minor);
+
+    /// <summary>
+    /// What Get-ChangedBlocks -Since wants at the next copy, once this image has been copied in full; null if the device is gone or the driver
+    /// does not track it.
+    /// </summary>
+    public ChangeToken? ChangeToken { get; init; }
 }

@@ -48,4 +48,31 @@ public sealed record SnapshotEvent
 
     /// <summary>Number of the event among those that this process received of this snapshot, from 1.</summary>
     public long SequenceNumber { get; init; }
+
+    /// <summary>Bytes of the difference storage when the event was read; null if the driver does not tell.</summary>
+    public long? Capacity { get; init; }
+
+    /// <summary>Bytes of the difference storage that were in use when the event was read; null if the driver does not tell.</summary>
+    public long? Used { get; init; }
+
+    /// <summary>Bytes of the difference storage that were free when the event was read; null if the driver does not tell.</summary>
+    public long? Free { get; init; }
+
+    /// <summary>Bytes a second that were kept since the event before, or since the take; null before the take, or if the driver does not tell.</summary>
+    public double? FillRate { get; init; }
+
+    /// <summary>When the free bytes will be used up at <see cref="FillRate"/>, from <see cref="Time"/> on; null if nothing is being kept.</summary>
+    public TimeSpan? TimeToFull { get; init; }
+
+    /// <summary>Earlier requests for storage that nobody had taken when this one came, and that it stands for too.</summary>
+    public int Coalesced { get; init; }
+
+    /// <summary>This event in the place of an earlier one that nobody has taken.</summary>
+    /// <param name="earlier">The earlier one.</param>
+    /// <returns>This event, with one more in <see cref="Coalesced"/>.</returns>
+    public SnapshotEvent InsteadOf(SnapshotEvent earlier)
+    {
+        ArgumentNullException.ThrowIfNull(earlier);
+        return this with { Coalesced = Coalesced + earlier.Coalesced + 1 };
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
+using Blksnap.Tracking;
 
 namespace Blksnap;
 
@@ -29,4 +30,17 @@ public sealed record Tracker
 
     /// <summary>Whether the device is still there.</summary>
     public bool Present => BlockSize != 0;
+
+    /// <summary>The token of the last snapshot that was taken; null if there was none, and for a device that is gone.</summary>
+    public ChangeToken? ChangeToken => SnapshotNumber == 0 || !Present
+        ? null
+        : new ChangeToken
+        {
+            Generation = Generation,
+            SnapshotNumber = SnapshotNumber,
+            Size = Size,
+            Device = Device.ToString(),
+            BootId = SystemBoot.Id,
+            DevicePath = DevicePath,
+        };
 }

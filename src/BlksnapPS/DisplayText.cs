@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 using System.Collections;
 using System.Globalization;
+using System.Management.Automation;
 using Blksnap;
 
 namespace BlksnapPS;
 
-/// <summary>What the views of <c>BlksnapPS.Format.ps1xml</c> print; the objects keep plain numbers.</summary>
+/// <summary>What the views print; the objects keep plain numbers.</summary>
 public static class DisplayText
 {
     private static readonly string[] s_units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -14,12 +15,12 @@ public static class DisplayText
     /// <param name="bytes">A number, or nothing where the driver cannot tell.</param>
     public static string Size(object? bytes)
     {
-        if (bytes is null)
+        if (Base(bytes) is not { } number)
         {
             return string.Empty;
         }
 
-        decimal value = Convert.ToDecimal(bytes, CultureInfo.InvariantCulture);
+        decimal value = Convert.ToDecimal(number, CultureInfo.InvariantCulture);
         int unit = 0;
         while (Math.Abs(value) >= 1024 && unit < s_units.Length - 1)
         {
@@ -31,51 +32,128 @@ public static class DisplayText
         return value.ToString(format, CultureInfo.InvariantCulture) + " " + s_units[unit];
     }
 
+    /// <summary>A number of bytes a second.</summary>
+    public static string Rate(object? bytes)
+        => Base(bytes) is { } number ? Size(Math.Truncate(Convert.ToDecimal(number, CultureInfo.InvariantCulture))) + "/s" : string.Empty;
+
     /// <summary>How much of a whole is in use, in per cent.</summary>
     public static string Share(object? part, object? whole)
     {
-        if (part is null || whole is null)
+        if (Base(part) is not { } used || Base(whole) is not { } all)
         {
             return string.Empty;
         }
 
-        decimal total = Convert.ToDecimal(whole, CultureInfo.InvariantCulture);
+        decimal total = Convert.ToDecimal(all, CultureInfo.InvariantCulture);
         return total == 0
             ? string.Empty
-            : (Convert.ToDecimal(part, CultureInfo.InvariantCulture) / total).ToString("0 %", CultureInfo.InvariantCulture);
+            : (Convert.ToDecimal(used, CultureInfo.InvariantCulture) / total).ToString("0 %", CultureInfo.InvariantCulture);
     }
 
+    /// <summary>A span of time in its two largest units, from seconds to days.</summary>
+    /// <param name="time">A span; nothing where there is none.</param>
+    public static string Duration(object? time)
+    {
+        if (Base(time) is not TimeSpan span)
+        {
+            return string.Empty;
+        }
+
+        (long Amount, string Unit)[] parts =
+        [
+            ((long)span.TotalDays, "d"), (span.Hours, "h"), (span.Minutes, "min"), (span.Seconds, "s"),
+        ];
+        int first = Array.FindIndex(parts, part => part.Amount > 0);
+        return first < 0
+            ? span.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) + " ms"
+            : string.Join(' ', parts.Skip(first).Take(2).Where(part => part.Amount > 0)
+                .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Amount} {part.Unit}")));
+    }
+
+    /// <summary>How long ago a point in time is.</summary>
+    /// <param name="time">Local time; nothing where it is not known.</param>
+    public static string Age(object? time) => Base(time) switch
+    {
+        DateTimeOffset offset => Age(offset.LocalDateTime),
+        DateTime local when DateTime.Now - local is { Ticks: > 0 } age => Duration(age),
+        DateTime => Duration(TimeSpan.Zero),
+        _ => string.Empty,
+    };
+
     /// <summary>A point in time in local time, to the second.</summary>
-    public static string Time(object? time) => time switch
+    public static string Time(object? time) => Base(time) switch
     {
         DateTimeOffset offset => offset.LocalDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
         DateTime local => local.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
         _ => string.Empty,
     };
 
+    /// <summary>A point in time in local time, and how long ago that is.</summary>
+    public static string TimeAndAge(object? time) => Time(time) is { Length: > 0 } text ? $"{text} ({Age(time)} ago)" : string.Empty;
+
+    /// <summary>A state or a verdict, in the colour of its meaning where the output is a terminal.</summary>
+    public static string State(object? state)
+    {
+        string text = state?.ToString() ?? string.Empty;
+        PSStyle style = PSStyle.Instance;
+        string? color = text switch
+        {
+            "Taken" or "Frozen" or "Passed" => style.Foreground.Green,
+            "Created" or "LowSpace" or "Refused" or "TimedOut" or "Warning" => style.Foreground.Yellow,
+            "Corrupted" or "Failed" => style.Foreground.Red,
+            _ => null,
+        };
+        return color is null || !TakesColor(style) ? text : color + text + style.Reset;
+    }
+
+    // In the mode for hosts the engine leaves colours out where the output of a command is redirected, but does not look at that of the process.
+    private static bool TakesColor(PSStyle style) => style.OutputRendering switch
+    {
+        OutputRendering.PlainText => false,
+        OutputRendering.Ansi => true,
+        _ => !Console.IsOutputRedirected,
+    };
+
     /// <summary>The elements of a list, separated by a comma.</summary>
-    public static string List(object? list) => list switch
+    public static string List(object? list) => Base(list) switch
     {
         null => string.Empty,
         string text => text,
         IEnumerable elements => string.Join(", ", elements.Cast<object?>()),
-        _ => list.ToString() ?? string.Empty,
+        { } single => single.ToString() ?? string.Empty,
     };
 
     /// <summary>Names and values, one pair a line, in the order of the names.</summary>
-    public static string Pairs(object? pairs) => pairs is IEnumerable<KeyValuePair<string, string>> list
-        ? string.Join('\n', list.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => $"{pair.Key} = {pair.Value}"))
-        : string.Empty;
+    public static string Pairs(object? pairs)
+    {
+        IEnumerable<(string Name, object? Value)> list = Base(pairs) switch
+        {
+            IEnumerable<KeyValuePair<string, string>> typed => typed.Select(pair => (pair.Key, (object?)pair.Value)),
+            IDictionary dictionary => dictionary.Cast<DictionaryEntry>().Select(entry => ($"{entry.Key}", entry.Value)),
+            _ => [],
+        };
+        return string.Join('\n', list.OrderBy(pair => pair.Name, StringComparer.Ordinal).Select(pair => $"{pair.Name} = {pair.Value}"));
+    }
 
     /// <summary>The devices that a difference storage lies on, each once.</summary>
-    public static string Places(object? ranges) => ranges is IEnumerable<DiffStorageRange> list
-        ? string.Join(", ", list.Select(range => range.DevicePath).Distinct(StringComparer.Ordinal))
-        : string.Empty;
+    public static string Places(object? ranges) =>
+        string.Join(", ", Elements(ranges).Select(range => $"{Value(range, nameof(DiffStorageRange.DevicePath))}").Distinct(StringComparer.Ordinal));
 
     /// <summary>The ranges of a difference storage, one a line, in the form that -DiffStorage takes.</summary>
-    public static string Ranges(object? ranges) => ranges is IEnumerable<DiffStorageRange> list
-        ? string.Join('\n', list.Select(range => string.Create(
+    public static string Ranges(object? ranges) => string.Join('\n', Elements(ranges).Select(range =>
+    {
+        string used = Size(Value(range, nameof(DiffStorageRange.Used)));
+        return string.Create(
             CultureInfo.InvariantCulture,
-            $"{range.DevicePath}:{range.Offset}+{range.Length} ({Size(range.Length)}{(range.Used is null ? string.Empty : ", used " + Size(range.Used))})")))
-        : string.Empty;
+            $"{Value(range, nameof(DiffStorageRange.DevicePath))}:{Value(range, nameof(DiffStorageRange.Offset))}+{Value(range, nameof(DiffStorageRange.Length))}")
+            + $" ({Size(Value(range, nameof(DiffStorageRange.Length)))}{(used.Length == 0 ? string.Empty : ", used " + used)})";
+    }));
+
+    // Objects that came from a job or a file have the same properties, and are no objects of our own types any more.
+    private static object? Base(object? value) => value is PSObject wrapped ? wrapped.BaseObject : value;
+
+    private static IEnumerable<object> Elements(object? list) =>
+        Base(list) is IEnumerable elements and not string ? elements.Cast<object?>().OfType<object>() : [];
+
+    private static object? Value(object item, string property) => Base(PSObject.AsPSObject(item).Properties[property]?.Value);
 }

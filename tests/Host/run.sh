@@ -36,7 +36,7 @@ check() {
   fi
 }
 
-for part in "$here"/wrapper.sh "$here"/standin.sh; do
+for part in "$here"/wrapper.sh "$here"/standin.sh "$here"/prompt.sh; do
   . "$part"
 done
 

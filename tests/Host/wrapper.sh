@@ -75,6 +75,12 @@ if [ "$(wc -l <"$work/err")" = 1 ] && grep -q 'dotnet-sdk' "$work/err"; then
 else
   not_ok 'no SDK: one sentence that says what to install' "$(cat "$work/err")"
 fi
+# A pwsh that is installed is taken if the cmdlets can be loaded into it.
+printf '#!/bin/sh\ncase "$*" in *-Version*) echo "PowerShell $FAKE_VERSION" ;; *) echo "pwsh $FAKE_VERSION" ;; esac\n' >"$work/bin/pwsh"
+chmod +x "$work/bin/pwsh"
+check 'pwsh 7.6 is taken' 0 'pwsh 7.6.1' env PATH="$work/bin" FAKE_VERSION=7.6.1 "$work/tree/pwshw" -c 1
+check 'pwsh 7.10 is taken' 0 'pwsh 7.10.0' env PATH="$work/bin" FAKE_VERSION=7.10.0 "$work/tree/pwshw" -c 1
+check 'pwsh 7.4 is not taken' 1 '' env PATH="$work/bin" FAKE_VERSION=7.4.12 "$work/tree/pwshw" -c 1
 check 'BLKSNAP_PWSH=<path> runs that one' 0 'it ran -c 1' env BLKSNAP_PWSH="$here/fixtures/fake-pwsh" "$pwshw" -c 1
 
 if [ -x "$root/out/pwsh/PwshHost" ]; then

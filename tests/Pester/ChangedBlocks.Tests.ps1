@@ -6,10 +6,27 @@ Describe 'Changed blocks' {
     $disk, $second, $storage = $TestDisks[0..2]
 
     # A small device of its own, so that full copies of it are quick under emulation.
-    $file = '/run/blksnap-origin.img'
-    $copy = '/run/blksnap-copy.img'
-    $null = Invoke-Shell "modprobe loop; truncate -s 32M $file"
-    $origin = (Invoke-Shell "losetup --find --show $file") -join ''
+    $file = "$TestFolder/blksnap-origin.img"
+    $copy = "$TestFolder/blksnap-copy.img"
+    $stored = "$TestFolder/blksnap-stored"
+    $null = New-Item $stored -ItemType Directory -Force
+    if ($Simulated) {
+      $simulatedOrigin = Add-BlkSimulationDisk origin -Size 32MB
+      $origin = $simulatedOrigin.DevicePath
+    }
+    else {
+      $null = Invoke-Shell "modprobe loop; truncate -s 32M $file"
+      $origin = (Invoke-Shell "losetup --find --show $file") -join ''
+    }
+    function Set-OriginSize {
+      param([int] $MiB)
+      if ($Simulated) {
+        $simulatedOrigin.Resize($MiB * 1MB)
+      }
+      else {
+        $null = Invoke-Shell "truncate -s $($MiB)M $file && losetup -c $origin"
+      }
+    }
     Write-RandomData $origin -MiB 32
   }
 
@@ -19,25 +36,28 @@ Describe 'Changed blocks' {
 
   AfterAll {
     Reset-TestState
-    $null = Invoke-Shell "losetup -d $origin; rm -f $file $copy"
+    if (-not $Simulated) {
+      $null = Invoke-Shell "losetup -d $origin; rm -rf $file $copy $stored"
+    }
   }
 
   It 'drive an incremental copy that equals the second image' {
     $full = New-BlkSnapshot $origin -DiffStorage $storage
     $null = Invoke-Shell "dd if=$($full.Images[0].ImagePath) of=$copy bs=1M 2>/dev/null"
-    $mark = Get-BlkTracker -DevicePath $origin
+    $token = $full.Images[0].ChangeToken
     $full | Remove-BlkSnapshot
 
     # Some places, not aligned to blocks of the map, the first and the last sector among them.
-    $null = Invoke-Shell ("for at in 0 1 12345 30000 30001 40000 65535; do " +
-      "dd if=/dev/urandom of=$origin bs=512 seek=`$at count=1 oflag=direct conv=notrunc 2>/dev/null; done")
+    foreach ($sector in 0, 1, 12345, 30000, 30001, 40000, 65535) {
+      Write-RandomSector $origin $sector
+    }
     Write-RandomData $origin -MiB 3 -SeekMiB 22
 
     $increment = New-BlkSnapshot $origin -DiffStorage $storage
     $image = $increment.Images[0].ImagePath
     Write-RandomData $origin -MiB 2 -SeekMiB 28
 
-    $changes = @($increment | Get-ChangedBlocks -Since $mark)
+    $changes = @($increment | Get-ChangedBlocks -Since $token)
     $changes.Count | Should -BeGreaterThan 3
     $copied = 0
     foreach ($change in $changes) {
@@ -52,15 +72,14 @@ Describe 'Changed blocks' {
   }
 
   It 'are merged, ordered, and lie within the device' {
-    $null = New-BlkSnapshot $origin -DiffStorage $storage
-    $mark = Get-BlkTracker -DevicePath $origin
+    $token = (New-BlkSnapshot $origin -DiffStorage $storage).Images[0].ChangeToken
     Get-BlkSnapshot | Remove-BlkSnapshot
     Write-RandomData $origin -MiB 1 -SeekMiB 8
     Write-RandomData $origin -MiB 1 -SeekMiB 9
     Write-RandomData $origin -MiB 1 -SeekMiB 24
     $null = New-BlkSnapshot $origin -DiffStorage $storage
 
-    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $token)
     $changes | Should -HaveCount 2
     $changes[0].DevicePath | Should -BeExactly $origin
     $changes[0].Offset | Should -Be (8MB)
@@ -68,20 +87,26 @@ Describe 'Changed blocks' {
     $changes[1].Offset | Should -Be (24MB)
     $changes[1].Length | Should -Be (1MB)
 
-    $merged = @(Get-ChangedBlocks -DevicePath $origin -Since $mark -MergeGap 16MB)
+    $merged = @(Get-ChangedBlocks -DevicePath $origin -Since $token -MergeGap 16MB)
     $merged | Should -HaveCount 1
     $merged[0].Length | Should -Be (17MB)
+
+    $wide = @(Get-ChangedBlocks -DevicePath $origin -Since $token -Minimum 4MB)
+    $wide | Should -HaveCount 2
+    $wide[0].Offset | Should -Be (8MB)
+    $wide[0].Length | Should -Be (4MB)
+    $wide[1].Length | Should -Be (4MB)
   }
 
   It 'are those since tracking began when no earlier snapshot is named' {
     New-BlkSnapshot $origin -DiffStorage $storage | Remove-BlkSnapshot
     Write-RandomData $origin -MiB 1 -SeekMiB 8
     New-BlkSnapshot $origin -DiffStorage $storage | Remove-BlkSnapshot
-    $mark = Get-BlkTracker -DevicePath $origin
+    $token = (Get-BlkTracker -DevicePath $origin).ChangeToken
     Write-RandomData $origin -MiB 1 -SeekMiB 24
     $null = New-BlkSnapshot $origin -DiffStorage $storage
     (Get-ChangedBlocks -DevicePath $origin).Offset -join ' ' | Should -Be "$(8MB) $(24MB)"
-    (Get-ChangedBlocks -DevicePath $origin -Since $mark).Offset | Should -Be (24MB)
+    (Get-ChangedBlocks -DevicePath $origin -Since $token).Offset | Should -Be (24MB)
   }
 
   It 'come as the map itself with -Raw' {
@@ -91,16 +116,85 @@ Describe 'Changed blocks' {
     $map.Length | Should -Be $tracker.BlockCount
   }
 
-  It 'ask for a full copy when the generation is another one' {
-    $null = New-BlkSnapshot $origin -DiffStorage $storage
-    $mark = Get-BlkTracker -DevicePath $origin
-    Get-BlkSnapshot | Remove-BlkSnapshot
-    Remove-BlkTracker -DevicePath $origin -Confirm:$false
+  It 'are found from a token that was stored as CLIXML, as JSON, or as a line' {
+    $snapshot = New-BlkSnapshot $origin -DiffStorage $storage
+    $token = $snapshot.Images[0].ChangeToken
+    $token | Export-Clixml $stored/token.xml
+    $snapshot | Export-Clixml $stored/snapshot.xml
+    ConvertTo-Json $token | Set-Content $stored/token.json
+    ConvertTo-Json $snapshot.Images | Set-Content $stored/images.json
+    "$token" | Set-Content $stored/token.txt
+    $snapshot | Remove-BlkSnapshot
+    Write-RandomData $origin -MiB 1 -SeekMiB 8
     $null = New-BlkSnapshot $origin -DiffStorage $storage
 
-    $failure = Get-TestError { Get-ChangedBlocks -DevicePath $origin -Since $mark }
-    $failure.FullyQualifiedErrorId | Should -BeExactly 'ChangedBlocksGeneration,BlksnapPS.Commands.GetChangedBlocksCommand'
-    $failure.ErrorDetails.RecommendedAction | Should -Match 'full copy'
+    foreach ($kept in @(
+        (Import-Clixml $stored/token.xml), (Import-Clixml $stored/snapshot.xml), (Get-Content $stored/token.json -Raw | ConvertFrom-Json),
+        (Get-Content $stored/images.json -Raw | ConvertFrom-Json), (Get-Content $stored/token.txt))) {
+      $change = Get-ChangedBlocks $origin -Since $kept
+      $change | Should -HaveCount 1
+      $change.Offset | Should -Be (8MB)
+    }
+  }
+
+  It 'ask for a full backup when <Case>' -TestCases @(
+    @{ Case = 'the tracking began anew'; Id = 'ChangedBlocksGeneration' }
+    @{ Case = 'the device was resized'; Id = 'ChangedBlocksResized' }
+    @{ Case = 'the token is of another device'; Id = 'ChangedBlocksOtherDevice' }
+    @{ Case = 'the system was restarted'; Id = 'ChangedBlocksReboot' }
+  ) {
+    param($Case, $Id)
+    $token = (New-BlkSnapshot $origin -DiffStorage $storage).Images[0].ChangeToken
+    Get-BlkSnapshot | Remove-BlkSnapshot
+    switch ($Id) {
+      'ChangedBlocksGeneration' {
+        Remove-BlkTracker -DevicePath $origin -Confirm:$false
+      }
+      'ChangedBlocksResized' {
+        Set-OriginSize 33
+      }
+      'ChangedBlocksOtherDevice' {
+        $other = New-BlkSnapshot $second -DiffStorage $storage
+        $token = $other.Images[0].ChangeToken
+        $other | Remove-BlkSnapshot
+      }
+      'ChangedBlocksReboot' {
+        $token = "$token" -replace 'boot=[^;]+', "boot=$([guid]::NewGuid())"
+      }
+    }
+    try {
+      $null = New-BlkSnapshot $origin -DiffStorage $storage
+      $failure = Get-TestError { Get-ChangedBlocks -DevicePath $origin -Since $token }
+      $failure.FullyQualifiedErrorId | Should -BeExactly "$Id,BlksnapPS.Commands.GetChangedBlocksCommand"
+      $failure.Exception.Message | Should -Match 'full backup'
+      $failure.ErrorDetails.RecommendedAction | Should -Match 'full backup'
+    }
+    finally {
+      Reset-TestState
+      Set-OriginSize 32
+    }
+  }
+
+  It 'ask for a full backup once the numbers of the snapshots are used up' {
+    $snapshot = New-BlkSnapshot $origin -DiffStorage $storage
+    $token = $snapshot.Images[0].ChangeToken
+    $last = $token
+    while ($last.Generation -eq $token.Generation) {
+      $before = $last
+      $snapshot | Remove-BlkSnapshot
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $storage
+      $last = $snapshot.Images[0].ChangeToken
+    }
+    $before.SnapshotNumber | Should -Be 254
+    foreach ($old in $token, $before) {
+      (Get-TestError { Get-ChangedBlocks $origin -Since $old }).FullyQualifiedErrorId |
+        Should -BeExactly 'ChangedBlocksNumberWrap,BlksnapPS.Commands.GetChangedBlocksCommand'
+    }
+    # The chain goes on from the first full copy after it.
+    Write-RandomData $origin -MiB 1 -SeekMiB 8
+    $snapshot | Remove-BlkSnapshot
+    $null = New-BlkSnapshot $origin -DiffStorage $storage
+    (Get-ChangedBlocks $origin -Since $last).Offset | Should -Be (8MB)
   }
 
   It 'are not readable without a snapshot that holds the device' {
@@ -111,26 +205,24 @@ Describe 'Changed blocks' {
   }
 
   It 'can be added to by hand' {
-    $null = New-BlkSnapshot $origin -DiffStorage $storage
-    $mark = Get-BlkTracker -DevicePath $origin
+    $token = (New-BlkSnapshot $origin -DiffStorage $storage).Images[0].ChangeToken
     Get-BlkSnapshot | Remove-BlkSnapshot
     Add-ChangedBlocks -DevicePath $origin -Offset 16MB -Length 4096
     Add-ChangedBlocks -DevicePath $origin -Offset 24MB -Length 4096 -WhatIf
     $null = New-BlkSnapshot $origin -DiffStorage $storage
 
-    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $token)
     $changes | Should -HaveCount 1
     $changes[0].Offset | Should -Be (16MB)
   }
 
   It 'of one device can be piped back into Add-ChangedBlocks' {
-    $null = New-BlkSnapshot $origin -DiffStorage $storage
-    $mark = Get-BlkTracker -DevicePath $origin
+    $token = (New-BlkSnapshot $origin -DiffStorage $storage).Images[0].ChangeToken
     Get-BlkSnapshot | Remove-BlkSnapshot
     Write-RandomData $origin -MiB 1 -SeekMiB 4
     $null = New-BlkSnapshot $origin -DiffStorage $storage
-    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $mark)
-    $next = Get-BlkTracker -DevicePath $origin
+    $changes = @(Get-ChangedBlocks -DevicePath $origin -Since $token)
+    $next = (Get-BlkSnapshotImage).ChangeToken
     Get-BlkSnapshot | Remove-BlkSnapshot
 
     # The copy of these changes was lost, so they have to be part of the next one.
@@ -164,7 +256,7 @@ Describe 'Trackers' {
     $tracker.DevicePath | Should -BeExactly $first
     $tracker.SnapshotNumber | Should -Be 1
     $tracker.Generation | Should -Not -Be ([guid]::Empty)
-    $tracker.Size | Should -Be ([long]((Invoke-Shell "blockdev --getsize64 $first") -join ''))
+    $tracker.Size | Should -Be (Get-DeviceSize $first)
     $tracker.BlockSize | Should -BeGreaterThan 4095
   }
 

@@ -7,6 +7,10 @@
 #   BLKSNAP_MODULE_KO   the kernel module, to load it again where a test unloads it
 #   BLKSNAP_PS_MODULE   the manifest of the cmdlets, where they are not imported yet
 
+# The behaviour is tested on the simulation too, by the files that say so: BLKSNAP_TEST_SIMULATION is set then, the disks are
+# those of the simulation, and tests with the tag Kernel are left out.
+$Simulated = [bool]$env:BLKSNAP_TEST_SIMULATION
+
 if (-not $env:BLKSNAP_TEST_DISKS) {
   throw 'BLKSNAP_TEST_DISKS is not set: these tests erase disks and run in the virtual machine only.'
 }
@@ -21,6 +25,8 @@ if ($TestDisks.Count -lt 4) {
 }
 
 $MountRoot = '/run/blksnap-tests'
+# Room for files. That of a simulation goes with it.
+$TestFolder = $Simulated ? (Split-Path $TestDisks[0]) : '/run'
 $FileSystemMark = "$MountRoot.made"
 
 # A shell command that has to succeed; gives back what it printed.
@@ -89,12 +95,31 @@ function Get-TreeChecksum {
 # Checksum of a range of a device, past the page cache.
 function Get-DeviceChecksum {
   param([string] $Device, [int] $MiB, [int] $SkipMiB = 0)
-  (Invoke-Shell "dd if=$Device bs=1M skip=$SkipMiB count=$MiB iflag=direct 2>/dev/null | sha256sum") -join ''
+  $direct = $Simulated ? '' : 'iflag=direct'
+  (Invoke-Shell "dd if=$Device bs=1M skip=$SkipMiB count=$MiB $direct 2>/dev/null | sha256sum") -join ''
 }
 
 function Write-RandomData {
   param([string] $Device, [int] $MiB, [int] $SeekMiB = 0)
+  if ($Simulated) {
+    Write-BlkSimulationDisk $Device -Offset ($SeekMiB * 1MB) -Length ($MiB * 1MB)
+    return
+  }
   $null = Invoke-Shell "dd if=/dev/urandom of=$Device bs=1M seek=$SeekMiB count=$MiB oflag=direct conv=notrunc 2>/dev/null"
+}
+
+function Write-RandomSector {
+  param([string] $Device, [long] $Sector)
+  if ($Simulated) {
+    Write-BlkSimulationDisk $Device -Offset (512 * $Sector) -Length 512
+    return
+  }
+  $null = Invoke-Shell "dd if=/dev/urandom of=$Device bs=512 seek=$Sector count=1 oflag=direct conv=notrunc 2>/dev/null"
+}
+
+function Get-DeviceSize {
+  param([string] $Device)
+  [long]($Simulated ? (Get-Item $Device).Length : ((Invoke-Shell "blockdev --getsize64 $Device") -join ''))
 }
 
 function Get-ModuleParameter {
@@ -120,7 +145,9 @@ function Wait-Until {
   $false
 }
 
-$null = Invoke-Shell "mkdir -p $MountRoot"
+if (-not $Simulated) {
+  $null = Invoke-Shell "mkdir -p $MountRoot"
+}
 
 # The first error that a script block gives, terminating or not.
 function Get-TestError {

@@ -15,10 +15,55 @@ Describe 'Difference storage' {
   }
 
   Context 'on a block device' {
-    It 'takes the whole device' {
+    It 'takes the whole device but for 128 KiB at each end' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $size = [long]((Invoke-Shell "blockdev --getsize64 $store") -join '')
-      (Get-DiffStorage -Id $snapshot.Id).Capacity | Should -Be $size
+      (Get-DiffStorage -Id $snapshot.Id).Capacity | Should -Be ($size - 256KB)
+    }
+
+    It 'uses a device again without -Force, whatever it kept before' {
+      # A file system on the origin: its old blocks look like one.
+      New-TestFileSystem ext4 $origin 64M
+      New-TestFileSystem ext4 $store 64M
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store -Force
+      $null = Invoke-Shell "dd if=/dev/zero of=$origin bs=1M count=4 oflag=direct 2>/dev/null"
+      $null = Wait-Until { ($snapshot | Get-DiffStorage).Used -ge 4MB }
+      $snapshot | Remove-BlkSnapshot
+      "$((New-BlkSnapshot $origin -DiffStorage $store).State)" | Should -Be 'Taken'
+      Test-Shell "blkid -p $store" | Should -BeFalse
+    }
+
+    It 'leaves alone what another snapshot keeps in the blocks that it does not use itself' {
+      Write-RandomData $origin -MiB 1
+      $before = Get-DeviceChecksum $origin -MiB 1
+      $first = New-BlkSnapshot $origin -DiffStorage "${store}:0+128KiB"
+      $null = Invoke-Shell "dd if=/dev/zero of=$origin bs=64k count=1 oflag=direct 2>/dev/null"
+      $null = Wait-Until { ($first | Get-DiffStorage).Used -ge 64KB }
+      # It gets all but both ends of the device, and the first snapshot has its storage at one of them.
+      "$((New-BlkSnapshot $other -DiffStorage $store).State)" | Should -Be 'Taken'
+      $null = Invoke-Shell "blockdev --flushbufs $store"
+      "$((Get-BlkSnapshot $first.Id).State)" | Should -Be 'Taken'
+      Get-DeviceChecksum $first.Images[0].ImagePath -MiB 1 | Should -Be $before
+    }
+
+    It 'refuses a device that is made of the origin, also in a file on it' {
+      New-TestFileSystem ext4 $origin 128M
+      $folder = Mount-TestDevice $origin below
+      $null = Invoke-Shell "fallocate -l 64M $folder/disk.img && losetup /dev/loop7 $folder/disk.img"
+      try {
+        $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage /dev/loop7 }
+        $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageAboveOrigin,BlksnapPS.Commands.NewBlkSnapshotCommand'
+        New-TestFileSystem ext4 /dev/loop7
+        $upper = Mount-TestDevice /dev/loop7 above
+        $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage $upper -DiffStorageSize 16MB }
+        $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageAboveOrigin,BlksnapPS.Commands.NewBlkSnapshotCommand'
+        Get-BlkSnapshot | Should -BeNullOrEmpty
+        Dismount-TestDevice $upper
+      }
+      finally {
+        $null = Invoke-Shell 'losetup -d /dev/loop7'
+      }
+      "$((New-BlkSnapshot $origin -DiffStorage $folder -DiffStorageSize 16MB).State)" | Should -Be 'Taken'
     }
 
     It 'takes a range of a device, and no more than that' {

@@ -25,7 +25,7 @@ Describe 'Events of a snapshot' {
       $first = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
       "$($first.Kind)" | Should -Be 'LowSpace'
       $first.SnapshotId | Should -Be $snapshot.Id
-      $first.RequestedBytes | Should -Be (512 * [long](Get-ModuleParameter diff_storage_minimum))
+      $first.RequestedBytes | Should -Be (512 * [long]($Simulated ? 2097152 : (Get-ModuleParameter diff_storage_minimum)))
     }
 
     It 'gives nothing when the time is over' {
@@ -37,6 +37,46 @@ Describe 'Events of a snapshot' {
     It 'refuses an unknown snapshot' {
       $failure = Get-TestError { Wait-BlkSnapshotEvent -Id 11111111-2222-3333-4444-555555555555 -Timeout 1 }
       $failure.FullyQualifiedErrorId | Should -BeExactly 'SnapshotNotFound,BlksnapPS.Commands.WaitBlkSnapshotEventCommand'
+    }
+  }
+
+  Context 'Watch-BlkSnapshot' {
+    It 'tells how full the storage is, how fast it fills and when it will be full' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+16MiB"
+      $job = $snapshot | Watch-BlkSnapshot -Count 2 -AsJob
+      Write-RandomData $origin -MiB 12
+      $events = @($job | Wait-Job -Timeout 120 | Receive-Job)
+      $events | Should -HaveCount 2
+      $events.SequenceNumber -join ' ' | Should -Be '1 2'
+      $last = $events[-1]
+      $last.Capacity | Should -Be (16MB)
+      $last.Used | Should -Not -BeLessThan (8MB)
+      $last.Free | Should -Be ($last.Capacity - $last.Used)
+      $last.FillRate | Should -BeGreaterThan 0
+      $last.TimeToFull | Should -BeGreaterThan ([timespan]::Zero)
+      $job | Remove-Job
+    }
+
+    It 'puts out events until the snapshot ends, and lets go of the module' -Tag Kernel {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $job = Watch-BlkSnapshot -AsJob
+      Wait-Until { $job.HasMoreData } | Should -BeTrue
+      $snapshot | Remove-BlkSnapshot
+      $null = $job | Wait-Job -Timeout 120
+      "$($job.State)" | Should -Be 'Completed'
+      @($job | Receive-Job) | Should -HaveCount 1
+      $job | Remove-Job
+      Get-BlkTracker | Remove-BlkTracker -Confirm:$false
+      Wait-Until { (Invoke-Shell 'cat /sys/module/blksnap/refcnt') -eq '0' } | Should -BeTrue
+    }
+
+    It 'leaves no thread in the kernel when it is stopped' {
+      $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+      $null = $snapshot | Watch-BlkSnapshot -Count 1
+      $job = $snapshot | Watch-BlkSnapshot -AsJob
+      $job | Stop-Job
+      "$($job.State)" | Should -Be 'Stopped'
+      Wait-Until { -not (Test-Shell "ls -l /proc/$PID/fd | grep -q /dev/blksnap") } | Should -BeTrue
     }
   }
 
@@ -99,14 +139,14 @@ Describe 'Events of a snapshot' {
       $received.SourceEventArgs.DevicePath | Should -BeExactly $origin
       $received.SourceEventArgs.Error | Should -Be 28
       "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Corrupted'
-      Test-Shell "dd if=$($snapshot.Images[0].ImagePath) of=/dev/null bs=64k count=1 iflag=direct" | Should -BeFalse
+      Test-Shell "dd if=$($snapshot.Images[0].ImagePath) of=/dev/null bs=64k count=1$($Simulated ? '' : ' iflag=direct')" | Should -BeFalse
       Write-RandomData $origin -MiB 4 -SeekMiB 8
 
       $snapshot | Remove-BlkSnapshot
       Get-BlkSnapshot | Should -BeNullOrEmpty
     }
 
-    It 'ends with the subscription, and with the snapshot' {
+    It 'ends with the subscription, and with the snapshot' -Tag Kernel {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage
       $null = Wait-Event -SourceIdentifier storage -Timeout 60

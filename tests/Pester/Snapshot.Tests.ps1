@@ -68,7 +68,7 @@ Describe 'New-BlkSnapshot' {
     Get-BlkTracker | Should -BeNullOrEmpty
   }
 
-  It 'says whether the file system could be frozen' {
+  It 'says whether the file system could be frozen' -Tag Kernel {
     New-TestFileSystem ext4 $first 64M
     $null = Mount-TestDevice $first live
     $snapshot = New-BlkSnapshot $first, $second -DiffStorage $storage
@@ -150,7 +150,7 @@ Describe 'Get-BlkSnapshot' {
     $image = Get-BlkSnapshotImage -Id $one.Id
     $image.DevicePath | Should -BeExactly $first
     $image.SnapshotId | Should -Be $one.Id
-    $image.Size | Should -Be ([long]((Invoke-Shell "blockdev --getsize64 $first") -join ''))
+    $image.Size | Should -Be (Get-DeviceSize $first)
     (Get-BlkSnapshotImage -DevicePath $second).SnapshotId | Should -Be $two.Id
     ($two | Get-BlkSnapshotImage).DevicePath | Should -BeExactly $second
   }
@@ -198,7 +198,7 @@ Describe 'Remove-BlkSnapshot' {
     $failure.ErrorDetails.RecommendedAction | Should -Match 'Get-BlkSnapshot'
   }
 
-  It 'leaves a snapshot alone whose image is mounted' {
+  It 'leaves a snapshot alone whose image is mounted' -Tag Kernel {
     New-TestFileSystem ext4 $first 64M
     $snapshot = New-BlkSnapshot $first -DiffStorage $storage
     $folder = Mount-TestDevice $snapshot.Images[0].ImagePath image 'ro,noload'

@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: MIT
-# Runs the Pester tests inside the virtual machine and leaves their counts in a file.
+# Runs the Pester tests and leaves their counts in a file: all of them inside the virtual machine, or those of them that the
+# simulation can stand up to on it, anywhere.
 param(
   [Parameter(Mandatory)] [string] $Results,
-  [string] $Path = "$PSScriptRoot/../../tests/Pester"
+  [string[]] $Path = @("$PSScriptRoot/../../tests/Pester", "$PSScriptRoot/../../examples"),
+  [switch] $Simulation
 )
 
 $ErrorActionPreference = 'Stop'
-$run = Invoke-Pester -Path $Path -Output Detailed -PassThru
+if ($Simulation) {
+  Import-Module $env:BLKSNAP_PS_MODULE
+  $files = @('Snapshot', 'ChangedBlocks', 'Event' | ForEach-Object { "$PSScriptRoot/../../tests/Pester/$_.Tests.ps1" }) + "$PSScriptRoot/../../examples"
+  $run = Use-BlkSimulation {
+    $env:BLKSNAP_TEST_SIMULATION = '1'
+    $env:BLKSNAP_TEST_DISKS = (Add-BlkSimulationDisk vda, vdb, vdc, vdd -Size 512MB).DevicePath -join ' '
+    Invoke-Pester -Path $files -ExcludeTagFilter Kernel -Output Detailed -PassThru
+  }
+}
+else {
+  $run = Invoke-Pester -Path $Path -Output Detailed -PassThru
+}
 $counts = @{
   Passed  = [int]$run.PassedCount
   # A file that cannot even be loaded has failed as well.

@@ -30,6 +30,7 @@ public class BlksnapException : Exception
         Request = request;
         Errno = errno;
         Target = target;
+        (Kind, NextStep) = DriverErrors.Advise(errorId, request, errno, target);
     }
 
     /// <summary>Stable name of the reason, see <see cref="ErrorIds"/>.</summary>
@@ -46,6 +47,12 @@ public class BlksnapException : Exception
 
     /// <summary>What it was about: a device path, a file, a snapshot id; null if there is nothing to name.</summary>
     public string? Target { get; }
+
+    /// <summary>What sort of failure it is.</summary>
+    public ErrorKind Kind { get; }
+
+    /// <summary>What to do about it, in a sentence or two.</summary>
+    public string NextStep { get; init; }
 
     private static string DescribeErrno(string request, int errno, string? target)
         => target is null

@@ -14,12 +14,23 @@ public interface IControlChannel : IDisposable
     /// <param name="argument">Address of the argument structure.</param>
     /// <returns>What the driver returns (0 or more), or the negative error number.</returns>
     int Ioctl(uint request, nint argument);
+
+    /// <summary>Whether <see cref="Interrupt"/> does anything.</summary>
+    bool CanInterrupt => false;
+
+    /// <summary>
+    /// Has the request that another thread waits in return EINTR. A thread that is only about to send one does not notice, so this is repeated
+    /// until the thread has got out.
+    /// </summary>
+    void Interrupt()
+    {
+    }
 }
 
 /// <summary>Opens the control node of the kernel module.</summary>
 public static class ControlChannel
 {
-    private static volatile Func<string, IControlChannel> s_factory = static node => new DeviceNodeChannel(node);
+    private static readonly Replaceable<Func<string, IControlChannel>> s_factory = new(static node => new DeviceNodeChannel(node));
 
     /// <summary>
     /// Opens a control node. The implementation can be exchanged by <see cref="Use"/>.
@@ -30,36 +41,24 @@ public static class ControlChannel
     /// The node cannot be opened: <c>ENOENT</c> there is none, <c>ENXIO</c> the node is there without a driver behind it,
     /// <c>EACCES</c> or <c>EPERM</c> no permission.
     /// </exception>
-    public static IControlChannel Open(string node) => s_factory(node);
+    public static IControlChannel Open(string node) => s_factory.Value(node);
 
     /// <summary>
     /// Has all channels opened by another factory, for tests and simulations, until the returned object is disposed.
     /// </summary>
     /// <param name="factory">Opens a channel to a node; throws <see cref="BlksnapException"/> as <see cref="Open"/> does.</param>
     /// <returns>Disposing it brings the previous factory back.</returns>
-    public static IDisposable Use(Func<string, IControlChannel> factory)
-    {
-        Func<string, IControlChannel> previous = s_factory;
-        s_factory = factory;
-        return new Restore(previous);
-    }
+    public static IDisposable Use(Func<string, IControlChannel> factory) => s_factory.Use(factory);
 
-    private sealed class Restore(Func<string, IControlChannel> previous) : IDisposable
-    {
-        private Func<string, IControlChannel>? _previous = previous;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _previous, null) is { } factory)
-            {
-                s_factory = factory;
-            }
-        }
-    }
+    /// <summary>As <see cref="Use"/>, for the caller and the threads that it starts only.</summary>
+    internal static IDisposable UseHere(Func<string, IControlChannel> factory) => s_factory.UseHere(factory);
 
     private sealed unsafe class DeviceNodeChannel : IControlChannel
     {
         private readonly FileDescriptor _handle;
+
+        // The thread whose request is under way, 0 if there is none. With several at once, one of them.
+        private int _thread;
 
         public DeviceNodeChannel(string node)
         {
@@ -69,7 +68,23 @@ public static class ControlChannel
 
         public string Node { get; }
 
-        public int Ioctl(uint request, nint argument) => _handle.Ioctl(request, (void*)argument);
+        public bool CanInterrupt => ThreadSignal.IsReady;
+
+        public int Ioctl(uint request, nint argument)
+        {
+            Volatile.Write(ref _thread, ThreadSignal.CurrentThread);
+            int result = _handle.Ioctl(request, (void*)argument);
+            Volatile.Write(ref _thread, 0);
+            return result;
+        }
+
+        public void Interrupt()
+        {
+            if (Volatile.Read(ref _thread) is var thread and not 0)
+            {
+                ThreadSignal.Send(thread);
+            }
+        }
 
         public void Dispose() => _handle.Dispose();
     }

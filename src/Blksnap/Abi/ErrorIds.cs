@@ -40,11 +40,26 @@ public static class ErrorIds
     /// <summary>No taken snapshot holds the device, so its change map cannot be read.</summary>
     public const string DeviceNotInSnapshot = nameof(DeviceNotInSnapshot);
 
-    /// <summary>The changes since the given snapshot are not known: the generation changed, or the number is ahead. A full copy is needed.</summary>
+    /// <summary>The changes since the given token are not known, the tracking of the device began anew. A full copy is needed.</summary>
     public const string ChangedBlocksGeneration = nameof(ChangedBlocksGeneration);
+
+    /// <summary>The changes since the given token are not known, the numbers of the snapshots were used up. A full copy is needed.</summary>
+    public const string ChangedBlocksNumberWrap = nameof(ChangedBlocksNumberWrap);
+
+    /// <summary>The changes since the given token are not known, the size of the device is another. A full copy is needed.</summary>
+    public const string ChangedBlocksResized = nameof(ChangedBlocksResized);
+
+    /// <summary>The given token is one of another device. A full copy is needed.</summary>
+    public const string ChangedBlocksOtherDevice = nameof(ChangedBlocksOtherDevice);
+
+    /// <summary>The given token is from before the last start of the system. A full copy is needed.</summary>
+    public const string ChangedBlocksReboot = nameof(ChangedBlocksReboot);
 
     /// <summary>The storage device carries a file system or is mounted, or is in use otherwise.</summary>
     public const string StorageInUse = nameof(StorageInUse);
+
+    /// <summary>The storage lies on a device that is made of a device of the snapshot: what is kept would have to be kept again.</summary>
+    public const string StorageAboveOrigin = nameof(StorageAboveOrigin);
 
     /// <summary>The storage path does not exist.</summary>
     public const string StorageNotFound = nameof(StorageNotFound);
@@ -82,6 +97,30 @@ public static class ErrorIds
     /// <summary>Nothing usable is left of the storage, or the file system has no room for it.</summary>
     public const string StorageTooSmall = nameof(StorageTooSmall);
 
+    /// <summary>The difference storage of the snapshot is extended automatically already.</summary>
+    public const string AutoExtendActive = nameof(AutoExtendActive);
+
+    /// <summary>Automatic extension without a directory to make files in.</summary>
+    public const string AutoExtendNeedsDirectory = nameof(AutoExtendNeedsDirectory);
+
+    /// <summary>This process does not extend the difference storage of the snapshot.</summary>
+    public const string AutoExtendNotActive = nameof(AutoExtendNotActive);
+
     /// <summary>The text does not name a storage: a malformed range or size.</summary>
     public const string StorageInvalid = nameof(StorageInvalid);
+
+    /// <summary>An image of the snapshot is mounted; only the cmdlets look at that, the driver does not mind.</summary>
+    public const string ImageMounted = nameof(ImageMounted);
+
+    /// <summary>What was given is neither the token of an earlier copy nor a number.</summary>
+    public const string ChangeTokenInvalid = nameof(ChangeTokenInvalid);
+
+    /// <summary>An event subscription with this source identifier exists.</summary>
+    public const string SubscriberExists = nameof(SubscriberExists);
+
+    /// <summary>An event is either acted on or forwarded, not both.</summary>
+    public const string ActionAndForward = nameof(ActionAndForward);
+
+    /// <summary>The caller is in no simulation.</summary>
+    public const string SimulationNotActive = nameof(SimulationNotActive);
 }

@@ -69,3 +69,10 @@ internal struct BlkSnapSnapshotHoldFile
     [FieldOffset(16)] public int Fd;
     [FieldOffset(20)] public uint Reserved;
 }
+
+[StructLayout(LayoutKind.Explicit, Size = 24)]
+internal struct BlkSnapSnapshotSetLowSpace
+{
+    [FieldOffset(0)] public BlkSnapUuid Id;
+    [FieldOffset(16)] public ulong Sectors;
+}

@@ -31,11 +31,12 @@ internal static class Requests
     public const uint Setlog = 0x40185621;
     public const uint GetSectorState = 0x40185622;
 
-    // Extensions: _IOWR except the last one.
+    // Extensions: _IOWR except the last two.
     public const uint SnapshotStatus = 0xC0585640;
     public const uint SnapshotCollectDevices = 0xC0205641;
     public const uint SnapshotCollectStorage = 0xC0205642;
     public const uint SnapshotHoldFile = 0x40185643;
+    public const uint SnapshotSetLowSpace = 0x40185644;
 
     /// <summary>The request number, the byte that generation 1 drivers dispatch on.</summary>
     /// <param name="request">A request code.</param>

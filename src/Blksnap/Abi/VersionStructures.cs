@@ -32,6 +32,7 @@ internal enum CompatFlag
     CollectDevices = 33,
     CollectStorage = 34,
     HoldFile = 35,
+    SetLowSpace = 36,
 }
 
 [StructLayout(LayoutKind.Explicit, Size = 24)]

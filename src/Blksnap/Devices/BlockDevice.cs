@@ -36,8 +36,17 @@ public sealed record BlockDevice
     /// <summary>Kernel names of devices that are made of this one (device mapper, RAID).</summary>
     public IReadOnlyList<string> Holders { get; init; } = [];
 
+    /// <summary>Devices that this one is made of: those below a device mapper or RAID device, or the one that the file of a loop device lies on.</summary>
+    public IReadOnlyList<DeviceId> MadeOf { get; init; } = [];
+
     /// <summary>Where it is mounted in this process' view.</summary>
     public IReadOnlyList<string> MountPoints { get; init; } = [];
+
+    /// <summary>Type of the file system on it, as mounted or as udev knows it; null if nobody knows.</summary>
+    public string? FileSystem { get; init; }
+
+    /// <summary>Bytes written to it since the system was started.</summary>
+    public long WrittenBytes { get; init; }
 
     /// <summary>Whether it is in use as swap.</summary>
     public bool IsSwap { get; init; }

@@ -8,7 +8,8 @@ namespace Blksnap.Devices;
 /// <param name="Device">Device number that the file system reports.</param>
 /// <param name="MountPoint">Where it is mounted.</param>
 /// <param name="FileSystem">Type, for example <c>ext4</c>.</param>
-internal readonly record struct Mount(DeviceId Device, string MountPoint, string FileSystem);
+/// <param name="Source">What was mounted, for example <c>/dev/vda</c>; null if the table does not say.</param>
+internal readonly record struct Mount(DeviceId Device, string MountPoint, string FileSystem, string? Source);
 
 /// <summary>The mounts of this process.</summary>
 internal static class MountTable
@@ -29,7 +30,7 @@ internal static class MountTable
             int separator = Array.IndexOf(fields, "-");
             if (separator >= 6 && separator + 1 < fields.Length && DeviceId.TryParse(fields[2], out DeviceId device))
             {
-                mounts.Add(new Mount(device, Unescape(fields[4]), fields[separator + 1]));
+                mounts.Add(new Mount(device, Unescape(fields[4]), fields[separator + 1], separator + 2 < fields.Length ? Unescape(fields[separator + 2]) : null));
             }
         }
 

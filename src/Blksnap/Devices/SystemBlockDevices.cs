@@ -12,9 +12,11 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
     private readonly string _sys;
     private readonly string _proc;
     private readonly string _dev;
+    private readonly string _run;
 
-    public SystemBlockDevices(string sys = "/sys", string proc = "/proc", string dev = "/dev")
+    public SystemBlockDevices(string sys = "/sys", string proc = "/proc", string dev = "/dev", string run = "/run")
     {
+        _run = run;
         _sys = sys;
         _proc = proc;
         _dev = dev;
@@ -48,6 +50,28 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
 
     public string? ProbeContent(BlockDevice device) => ContentProbe.Probe(device.Path, device.Size);
 
+    public bool Clear(BlockDevice device, long offset, long length)
+    {
+        try
+        {
+            // The node may lead elsewhere by now.
+            if (FromPath(device.Path)?.Id != device.Id)
+            {
+                return false;
+            }
+
+            using FileStream stream = new(device.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            stream.Position = offset;
+            stream.Write(new byte[length]);
+            stream.Flush(flushToDisk: true);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     private static unsafe bool TryGetNumber(string path, out DeviceId id)
     {
         id = default;
@@ -72,6 +96,7 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
         // A partition's folder lies in that of its disk; the path goes through a symbolic link, so ask for the real one first.
         string real = Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder;
         string diskFolder = isPartition ? Path.GetDirectoryName(real)! : real;
+        List<Mount> mounts = [.. MountTable.Read(Path.Combine(_proc, "self", "mountinfo")).Where(mount => mount.Device == id)];
         return new BlockDevice
         {
             Path = Path.Combine(_dev, name),
@@ -84,7 +109,10 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
             Disk = isPartition && DeviceId.TryParse(ReadText(Path.Combine(diskFolder, "dev")), out DeviceId disk) ? disk : null,
             Partitions = isPartition ? [] : ReadPartitions(real),
             Holders = ReadHolders(Path.Combine(folder, "holders")),
-            MountPoints = ReadMountPoints(id),
+            MadeOf = isPartition ? [] : [.. ReadLower(folder).Distinct()],
+            MountPoints = [.. mounts.Select(mount => mount.MountPoint)],
+            FileSystem = mounts.Count > 0 ? mounts[0].FileSystem : ReadProperty(Path.Combine(_run, "udev", "data", $"b{id}"), "E:ID_FS_TYPE"),
+            WrittenBytes = ReadWritten(Path.Combine(folder, "stat")),
             IsSwap = IsSwap(Path.Combine(_dev, name)),
             Model = ReadText(Path.Combine(diskFolder, "device", "model")) is { Length: > 0 } model ? model : null,
             IsSnapshotImage = name.StartsWith("blksnap-image", StringComparison.Ordinal)
@@ -112,8 +140,51 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
             ? [.. Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)]
             : [];
 
-    private List<string> ReadMountPoints(DeviceId id)
-        => [.. MountTable.Read(Path.Combine(_proc, "self", "mountinfo")).Where(mount => mount.Device == id).Select(mount => mount.MountPoint)];
+    private IEnumerable<DeviceId> ReadLower(string folder)
+    {
+        string slaves = Path.Combine(folder, "slaves");
+        foreach (string entry in Directory.Exists(slaves) ? Directory.EnumerateFileSystemEntries(slaves) : [])
+        {
+            if (DeviceId.TryParse(ReadText(Path.Combine(entry, "dev")), out DeviceId id))
+            {
+                yield return id;
+            }
+        }
+
+        if (ReadText(Path.Combine(folder, "loop", "backing_file")) is { Length: > 0 } file && DeviceBehind(file) is { } below)
+        {
+            yield return below;
+        }
+    }
+
+    /// <summary>The device that a file lies on, or that it is; null if there is no single one.</summary>
+    private DeviceId? DeviceBehind(string file)
+    {
+        if (TryGetNumber(file, out DeviceId device))
+        {
+            return device;
+        }
+
+        Mount found = default;
+        foreach (Mount mount in MountTable.Read(Path.Combine(_proc, "self", "mountinfo")))
+        {
+            bool isBelow = mount.MountPoint == "/" || file.StartsWith(mount.MountPoint + "/", StringComparison.Ordinal);
+            if (isBelow && mount.MountPoint.Length >= (found.MountPoint?.Length ?? 0))
+            {
+                found = mount;
+            }
+        }
+
+        // A file system without a device number of its own (btrfs) names the device that it was mounted from.
+        return found.Device.Major != 0 ? found.Device
+            : found.Source is { } source && TryGetNumber(source, out device) ? device
+            : null;
+    }
+
+    // The seventh number counts sectors written.
+    private static long ReadWritten(string file)
+        => (ReadText(file) ?? string.Empty).Split(' ', StringSplitOptions.RemoveEmptyEntries) is { Length: > 6 } numbers
+            && long.TryParse(numbers[6], NumberStyles.None, CultureInfo.InvariantCulture, out long sectors) ? sectors << Sectors.Shift : 0;
 
     private bool IsSwap(string path)
     {

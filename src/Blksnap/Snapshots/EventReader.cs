@@ -67,7 +67,7 @@ public static class EventReader
             {
                 if (driver.WaitEvent(id, TimeSpan.Zero) is { } queued)
                 {
-                    return Number(id, queued);
+                    return Complete(id, queued, WatchedSnapshot.ReadStatus(driver, id));
                 }
             }
 
@@ -114,11 +114,11 @@ public static class EventReader
         }
     }
 
-    private static SnapshotEvent Number(Guid id, SnapshotEvent read)
+    private static SnapshotEvent Complete(Guid id, SnapshotEvent read, SnapshotStatus? status)
     {
         lock (s_lock)
         {
-            return GetWatched(id).Number(read);
+            return GetWatched(id).Complete(read, status);
         }
     }
 

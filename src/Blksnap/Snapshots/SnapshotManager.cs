@@ -2,6 +2,7 @@
 using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Storage;
+using Blksnap.Tracking;
 
 namespace Blksnap.Snapshots;
 
@@ -13,6 +14,9 @@ public sealed record SnapshotRequest
 
     /// <summary>The difference storage. The driver takes no snapshot without any.</summary>
     public required IReadOnlyList<DiffStorageSpec> Storage { get; init; }
+
+    /// <summary>The snapshot asks for more storage when this many bytes are free; null for the usual mark of the driver.</summary>
+    public long? LowSpaceMark { get; init; }
 
     /// <summary>Use storage devices that carry a file system or are mounted; make a second snapshot with a driver that may lose the first.</summary>
     public bool Force { get; init; }
@@ -44,6 +48,12 @@ public sealed class SnapshotManager
     /// <exception cref="BlksnapException">What <see cref="Create"/> would throw.</exception>
     public void Check(SnapshotRequest request) => _ = Resolve(request);
 
+    /// <summary>What <see cref="Create"/> would do. Checks as <see cref="Check"/> does, and changes as little.</summary>
+    /// <param name="request">What is to be made.</param>
+    /// <returns>What would be frozen, tracked and allocated, and how fast the devices change.</returns>
+    /// <exception cref="BlksnapException">What <see cref="Create"/> would throw.</exception>
+    public SnapshotPlan Plan(SnapshotRequest request) => SnapshotPlanner.Make(_driver, Resolve(request), request.Devices);
+
     /// <summary>
     /// Makes a snapshot, gives it its storage and takes it. If any step fails, all is undone: the snapshot destroyed, trackers that it
     /// brought removed, files that it made deleted.
@@ -71,9 +81,17 @@ public sealed class SnapshotManager
                 _ = source.Attach(_driver, id, keeper);
             }
 
+            if (request.LowSpaceMark is { } mark)
+            {
+                _driver.SetLowSpaceMark(id, mark);
+            }
+
             cancellation.ThrowIfCancellationRequested();
             _driver.TakeSnapshot(id);
+            DateTime taken = DateTime.UtcNow;
             keeper.RecordTake([.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
+            ClearMargins(storage);
+            ChangeRates.Note(_driver, devices, taken);
             return _reader.Read(id);
         }
         catch
@@ -199,7 +217,42 @@ public sealed class SnapshotManager
         Snapshot snapshot = _reader.Read(id);
         DiffStorageSource source = DiffStorageSource.Resolve(
             spec, _driver.Info, force, [.. snapshot.Devices.Select(device => device.Device)]);
-        return source.Attach(_driver, id, StorageKeeper.Open(_driver, id));
+        IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, StorageKeeper.Open(_driver, id));
+        ClearMargins([source]);
+        return added;
+    }
+
+    // Not before the snapshot has the storage for good: what is undone has left no trace.
+    private void ClearMargins(IReadOnlyList<DiffStorageSource> sources)
+    {
+        if (!sources.Any(source => source.HasMargins))
+        {
+            return;
+        }
+
+        List<DiffStorageRange> used = [];
+        foreach (Guid id in _driver.GetSnapshotIds())
+        {
+            try
+            {
+                if (!_driver.TryGetStorageRanges(id, out IReadOnlyList<DiffStorageRange>? ranges))
+                {
+                    // Nobody knows what other snapshots use.
+                    return;
+                }
+
+                used.AddRange(ranges);
+            }
+            catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+            {
+                // It ended between the list and the look.
+            }
+        }
+
+        foreach (DiffStorageSource source in sources)
+        {
+            source.ClearMargins(used);
+        }
     }
 
     private List<DiffStorageSource> Resolve(SnapshotRequest request)
@@ -214,6 +267,11 @@ public sealed class SnapshotManager
         {
             throw new BlksnapException(
                 ErrorIds.StorageTooSmall, "A snapshot needs difference storage, and none was named.", string.Empty, Errno.ENOSPC, null);
+        }
+
+        if (request.LowSpaceMark is not null)
+        {
+            _driver.CheckLowSpaceMark();
         }
 
         CheckDevices(request);

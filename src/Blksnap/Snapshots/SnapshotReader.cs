@@ -13,19 +13,27 @@ internal sealed class SnapshotReader(BlksnapDriver driver)
         RuntimeRecord? record = driver.Info.HasExtensions ? null : RuntimeRecord.Find(id);
         IReadOnlyList<ImagePair>? pairs = driver.GetImages(id);
         IReadOnlyList<SnapshotDevice> devices = ReadDevices(id, pairs, record);
-        _ = driver.TryGetStatus(id, out SnapshotStatus? status);
+        IReadOnlyList<Tracker> trackers = pairs is null ? [] : driver.GetTrackers();
+
+        // After the trackers: a snapshot that is there now held its devices all the time, so their last number is its own.
+        if (!driver.TryGetStatus(id, out SnapshotStatus? status))
+        {
+            _ = driver.GetImages(id);
+        }
+
         return new Snapshot
         {
             Id = id,
             State = status?.State ?? (pairs is null ? SnapshotState.Created : SnapshotState.Taken),
             DevicePath = [.. devices.Select(device => device.DevicePath)],
             Devices = devices,
-            Images = [.. (pairs ?? []).Where(pair => pair.Image != DeviceId.None).Select(pair => ToImage(id, pair))],
+            Images = [.. (pairs ?? []).Where(pair => pair.Image != DeviceId.None).Select(pair => ToImage(id, pair, trackers))],
             CreationTime = status?.CreationTime ?? record?.CreationTime.ToLocalTime(),
             TakeTime = status is not null ? status.TakeTime : record?.TakeTime?.ToLocalTime(),
             FrozenTime = status?.FrozenTime,
             StorageCapacity = status?.StorageCapacity ?? record?.Ranges.Sum(range => range.Length),
             StorageUsed = status?.StorageUsed,
+            StorageRequested = status?.StorageRequested,
             Error = status?.Error,
         };
     }
@@ -90,7 +98,7 @@ internal sealed class SnapshotReader(BlksnapDriver driver)
         ];
     }
 
-    private static SnapshotImage ToImage(Guid id, ImagePair pair)
+    private static SnapshotImage ToImage(Guid id, ImagePair pair, IReadOnlyList<Tracker> trackers)
     {
         BlockDevice? image = BlockDevices.TryFromId(pair.Image);
         return new SnapshotImage
@@ -102,6 +110,10 @@ internal sealed class SnapshotReader(BlksnapDriver driver)
             Major = pair.Image.Major,
             Minor = pair.Image.Minor,
             OriginalDevice = pair.Original,
+            ChangeToken = trackers
+                .Where(tracker => tracker.Device == pair.Original)
+                .Select(tracker => (tracker with { DevicePath = BlockDevices.PathOf(pair.Original) }).ChangeToken)
+                .FirstOrDefault(),
         };
     }
 }

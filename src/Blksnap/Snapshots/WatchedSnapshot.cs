@@ -5,20 +5,26 @@ namespace Blksnap.Snapshots;
 
 /// <summary>A snapshot that this process reads the events of: its subscriptions, and the thread that reads while there are any.</summary>
 /// <param name="id">The snapshot.</param>
-/// <param name="gate">Protects all fields. <see cref="IsActive"/>, <see cref="Add"/>, <see cref="TakeKept"/> and <see cref="Number"/> are called with it held.</param>
+/// <param name="gate">Protects all fields. <see cref="IsActive"/>, <see cref="Add"/>, <see cref="TakeKept"/> and <see cref="Complete"/> are called with it held.</param>
 /// <param name="forget">Called with the gate held when the snapshot has ended.</param>
 internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
 {
-    // A request that waits cannot be interrupted, so the thread outlives its last subscription by up to one slice. Drivers without
-    // extensions wait four to ten times longer than asked.
+    // A wait that can be interrupted is as good as endless. Where it cannot, the thread outlives its last subscription by up to one slice.
+    // Drivers without extensions wait four to ten times longer than asked, and do not end a wait when the snapshot ends.
+    private static readonly TimeSpan s_longSlice = TimeSpan.FromHours(24);
     private static readonly TimeSpan s_slice = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan s_slowSlice = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_interruptInterval = TimeSpan.FromMilliseconds(5);
 
     private readonly List<EventSubscription> _subscriptions = [];
 
     // Events that came in when nobody wanted them any more; the driver gives each event out once.
-    private readonly Queue<SnapshotEvent> _backlog = new();
+    private readonly EventBuffer _backlog = new();
+    private readonly FillMeter _meter = new();
     private Thread? _thread;
+
+    // The one that the thread waits with; null before and after that.
+    private BlksnapDriver? _waiting;
     private long _sequence;
 
     public bool IsActive => _thread is not null || _backlog.Count > 0;
@@ -39,28 +45,79 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
         lock (gate)
         {
             _ = _subscriptions.Remove(subscription);
+            if (!IsUnwanted)
+            {
+                return;
+            }
+        }
+
+        _ = ThreadPool.UnsafeQueueUserWorkItem(static watched => watched.CallBack(), this, preferLocal: false);
+    }
+
+    private bool IsUnwanted => _subscriptions.Count == 0 && _waiting is { CanInterruptWait: true };
+
+    /// <summary>Gets the thread out of its wait when nobody is left to wait for.</summary>
+    private void CallBack()
+    {
+        while (true)
+        {
+            lock (gate)
+            {
+                if (!IsUnwanted)
+                {
+                    return;
+                }
+
+                _waiting!.InterruptWait();
+            }
+
+            Thread.Sleep(s_interruptInterval);
         }
     }
 
     /// <summary>An event that nobody wanted; null if there is none, or if the thread is about to give it out.</summary>
-    public SnapshotEvent? TakeKept() => _thread is null && _backlog.TryDequeue(out SnapshotEvent? kept) ? kept : null;
+    public SnapshotEvent? TakeKept() => _thread is null ? _backlog.TryTake() : null;
 
-    /// <summary>Gives an event its number.</summary>
-    public SnapshotEvent Number(SnapshotEvent read) => read with { SequenceNumber = ++_sequence };
+    /// <summary>Gives an event its number, and what is known of the storage.</summary>
+    public SnapshotEvent Complete(SnapshotEvent read, SnapshotStatus? status)
+    {
+        SnapshotEvent numbered = read with { SequenceNumber = ++_sequence };
+        return status is null ? numbered : _meter.Complete(numbered, status);
+    }
+
+    /// <summary>The figures of a snapshot; null if the driver does not tell, or if the snapshot has ended.</summary>
+    public static SnapshotStatus? ReadStatus(BlksnapDriver driver, Guid id)
+    {
+        try
+        {
+            return driver.TryGetStatus(id, out SnapshotStatus? status) ? status : null;
+        }
+        catch (BlksnapException)
+        {
+            // The event is worth more than its figures.
+            return null;
+        }
+    }
 
     private void Run()
     {
         try
         {
             using BlksnapDriver driver = BlksnapDriver.Open();
-            TimeSpan slice = driver.Info.HasExtensions ? s_slice : s_slowSlice;
+            TimeSpan slice = !driver.Info.HasExtensions ? s_slowSlice : driver.CanInterruptWait ? s_longSlice : s_slice;
+            lock (gate)
+            {
+                _waiting = driver;
+            }
+
             while (IsWanted(out SnapshotEvent? next))
             {
                 if (next is null && driver.WaitEvent(id, slice) is { } read)
                 {
+                    SnapshotStatus? status = ReadStatus(driver, id);
                     lock (gate)
                     {
-                        next = Number(read);
+                        next = Complete(read, status);
                     }
                 }
 
@@ -85,10 +142,11 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
             if (_subscriptions.Count == 0)
             {
                 _thread = null;
+                _waiting = null;
                 return false;
             }
 
-            _ = _backlog.TryDequeue(out kept);
+            kept = _backlog.TryTake();
             return true;
         }
     }
@@ -122,7 +180,7 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
         {
             lock (gate)
             {
-                _backlog.Enqueue(next);
+                _backlog.Add(next);
             }
         }
     }
@@ -135,6 +193,7 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
             subscriptions = [.. _subscriptions];
             _subscriptions.Clear();
             _thread = null;
+            _waiting = null;
             if (reason is BlksnapException { ErrorId: ErrorIds.SnapshotNotFound })
             {
                 forget();

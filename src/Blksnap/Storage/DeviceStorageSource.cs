@@ -1,34 +1,57 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
 using Blksnap.Devices;
+using Blksnap.Snapshots;
 
 namespace Blksnap.Storage;
 
 /// <summary>A block device or a range of one as storage.</summary>
 internal sealed class DeviceStorageSource : DiffStorageSource
 {
+    /// <summary>
+    /// Bytes at each end of a device that is given as a whole that stay unused. Signatures lie there: old blocks among them would make the
+    /// device look like the file system that they came from.
+    /// </summary>
+    public const long Margin = 128 << 10;
+
+    // The unused end begins at a whole page, whatever size pages have: it is overwritten through the page cache.
+    private const long MarginAlignment = 64 << 10;
+
     private readonly BlockDevice _device;
     private readonly ByteRange _range;
+    private readonly IReadOnlyList<ByteRange> _margins;
 
-    private DeviceStorageSource(BlockDevice device, ByteRange range)
+    private DeviceStorageSource(BlockDevice device, ByteRange range, IReadOnlyList<ByteRange> margins)
     {
         _device = device;
         _range = range;
+        _margins = margins;
     }
 
     public static DeviceStorageSource Resolve(
         DiffStorageSpec spec, BlockDevice device, bool force, IReadOnlyCollection<DeviceId> origins)
     {
         // The size that belongs to files and directories limits a device too.
-        long offset = spec.Offset ?? 0;
-        long length = spec.Offset is null ? Math.Min(spec.Length ?? device.Size, device.Size) : spec.Length!.Value;
+        long end = (device.Size - Margin) / MarginAlignment * MarginAlignment;
+        long offset = spec.Offset ?? Margin;
+        long length = spec.Offset is null ? Math.Min(spec.Length ?? long.MaxValue, end - Margin) : spec.Length!.Value;
+        if (length <= 0)
+        {
+            throw new BlksnapException(
+                ErrorIds.StorageTooSmall,
+                $"{device.Path} is too small for difference storage: {Margin} bytes at each end stay unused.",
+                string.Empty,
+                Errno.ENOSPC,
+                device.Path);
+        }
+
         if (offset > device.Size - length)
         {
             throw new BlksnapException(
                 ErrorIds.StorageOutOfRange, $"{spec} ends beyond the {device.Size} bytes of {device.Path}.", string.Empty, Errno.ERANGE, device.Path);
         }
 
-        if (offset % device.LogicalBlockSize != 0 || (spec.Length is not null && length % device.LogicalBlockSize != 0))
+        if (offset % device.LogicalBlockSize != 0 || length % device.LogicalBlockSize != 0)
         {
             throw new BlksnapException(
                 ErrorIds.StorageUnaligned,
@@ -49,14 +72,47 @@ internal sealed class DeviceStorageSource : DiffStorageSource
                 ErrorIds.StorageInUse, $"{device.Path} cannot be difference storage: {user}.", string.Empty, Errno.EBUSY, device.Path);
         }
 
-        return new DeviceStorageSource(device, new ByteRange(offset, length));
+        CheckNotAbove(device, device.Path, origins);
+        List<ByteRange> margins = [];
+        if (spec.Offset is null)
+        {
+            margins.Add(new ByteRange(0, Margin));
+            if (offset + length == end)
+            {
+                margins.Add(new ByteRange(end, device.Size - end));
+            }
+        }
+
+        return new DeviceStorageSource(device, new ByteRange(offset, length), margins);
     }
+
+    public override PlannedStorage Describe() => new(_device.Path, PlannedStorageKind.Device, _range.Length);
 
     public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper)
     {
         IReadOnlyList<DiffStorageRange> ranges = Append(driver, id, _device, [_range], filePath: null);
         keeper.Record(ranges);
         return ranges;
+    }
+
+    public override bool HasMargins => _margins.Count > 0;
+
+    public override void ClearMargins(IReadOnlyCollection<DiffStorageRange> used)
+    {
+        // Where partitions and their disk are both storage, the addresses of one say nothing about the other.
+        DeviceId disk = _device.Disk ?? _device.Id;
+        if (used.Any(range => range.Device != _device.Id && (BlockDevices.TryFromId(range.Device)?.Disk ?? range.Device) == disk))
+        {
+            return;
+        }
+
+        foreach (ByteRange margin in _margins)
+        {
+            if (!used.Any(range => range.Device == _device.Id && range.Offset < margin.End && margin.Offset < range.Offset + range.Length))
+            {
+                _ = BlockDevices.Clear(_device, margin.Offset, margin.Length);
+            }
+        }
     }
 
     /// <summary>Who would lose data; null if nobody.</summary>

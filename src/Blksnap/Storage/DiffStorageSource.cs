@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
 using Blksnap.Devices;
+using Blksnap.Snapshots;
 
 namespace Blksnap.Storage;
 
@@ -36,8 +37,11 @@ internal abstract class DiffStorageSource
         }
 
         string path = Path.GetFullPath(spec.Path);
-        return FileStorageSource.Resolve(path, spec.Length, DefaultFileLength(info));
+        return FileStorageSource.Resolve(path, spec.Length, DefaultFileLength(info), origins);
     }
+
+    /// <summary>What <see cref="Attach"/> would take or make.</summary>
+    public abstract PlannedStorage Describe();
 
     /// <summary>
     /// Gives the storage to a snapshot. If that fails, whatever this step made is gone again, except a named file that the kernel holds already:
@@ -49,9 +53,36 @@ internal abstract class DiffStorageSource
     /// <returns>The ranges that were added.</returns>
     public abstract IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper);
 
+    /// <summary>Whether the storage leaves something unused at the ends of its device.</summary>
+    public virtual bool HasMargins => false;
+
+    /// <summary>
+    /// Overwrites what the storage leaves unused at the ends of its device, so that the device is seen to be empty the next time. That it
+    /// cannot be done is no error: then the next use of the device asks for force.
+    /// </summary>
+    /// <param name="used">Storage of all snapshots; nothing of it is touched.</param>
+    public virtual void ClearMargins(IReadOnlyCollection<DiffStorageRange> used)
+    {
+    }
+
     /// <summary>Removes what <see cref="Attach"/> made beside the snapshot, after that was destroyed.</summary>
     public virtual void Discard()
     {
+    }
+
+    /// <summary>Refuses storage on a device that is made of one of the snapshot: keeping a block would be a write that has to be kept first.</summary>
+    protected static void CheckNotAbove(BlockDevice device, string path, IReadOnlyCollection<DeviceId> origins)
+    {
+        if (DeviceStack.FindBelow(device, origins) is { } origin)
+        {
+            string place = path == device.Path ? path : $"{path} lies on {device.Path}, which";
+            throw new BlksnapException(
+                ErrorIds.StorageAboveOrigin,
+                $"{place} is made of {origin.Path}, a device of the same snapshot, and cannot be its difference storage.",
+                string.Empty,
+                Errno.EINVAL,
+                path);
+        }
     }
 
     protected static BlksnapException NotFound(string path, string message)
@@ -111,7 +142,8 @@ internal abstract class DiffStorageSource
         return usable;
     }
 
-    private static long DefaultFileLength(DriverInfo info)
+    /// <summary>Bytes of a file that is made where nobody says how much: what the driver asks for at a time.</summary>
+    internal static long DefaultFileLength(DriverInfo info)
         => Parameter(info, StorageMinimumParameter) is long sectors and > 0 ? sectors << Sectors.Shift : DefaultLength;
 
     private static long? Parameter(DriverInfo info, string name)

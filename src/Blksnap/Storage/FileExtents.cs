@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Runtime.InteropServices;
 using Blksnap.Abi;
+using Blksnap.Devices;
 
 namespace Blksnap.Storage;
 
@@ -29,6 +30,11 @@ internal static unsafe class FileExtents
     /// <exception cref="BlksnapException">A storage error id: the file has holes, or extents that cannot be written behind it.</exception>
     public static List<ByteRange> Map(FileDescriptor file, string path, long length)
     {
+        if (BlockDevices.FileLayout is { } layout)
+        {
+            return layout.Map(file, path, length) ?? throw Holes(path, 0);
+        }
+
         List<ByteRange> ranges = [];
         byte* buffer = (byte*)NativeMemory.Alloc((nuint)(sizeof(Header) + (BatchLength * sizeof(Extent))));
         try

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
 using Blksnap.Devices;
+using Blksnap.Snapshots;
 using Tmds.Linux;
 
 namespace Blksnap.Storage;
@@ -24,7 +25,14 @@ internal sealed class FileStorageSource : DiffStorageSource
         _made = !exists;
     }
 
-    public static FileStorageSource Resolve(string path, long? length, long defaultLength)
+    public static FileStorageSource Resolve(string path, long? length, long defaultLength, IReadOnlyCollection<DeviceId> origins)
+    {
+        FileStorageSource source = Resolve(path, length, defaultLength);
+        CheckNotAbove(source._device, path, origins);
+        return source;
+    }
+
+    private static FileStorageSource Resolve(string path, long? length, long defaultLength)
     {
         if (Directory.Exists(path))
         {
@@ -61,6 +69,11 @@ internal sealed class FileStorageSource : DiffStorageSource
 
         return new FileStorageSource(path, StorageFile.DeviceOf(folder), Aligned(length.Value, path), isFolder: false, exists: false);
     }
+
+    public override PlannedStorage Describe() => new(
+        _path,
+        _isFolder ? PlannedStorageKind.TemporaryFile : _made ? PlannedStorageKind.NewFile : PlannedStorageKind.File,
+        _length);
 
     public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper)
     {

@@ -22,7 +22,7 @@ internal sealed record RuntimeRecord
 {
     private const string FileName = "record.json";
 
-    private static volatile string s_folder = "/run/blksnap";
+    private static readonly Replaceable<string> s_folder = new("/run/blksnap");
 
     public required Guid Id { get; init; }
 
@@ -38,13 +38,14 @@ internal sealed record RuntimeRecord
 
     public IReadOnlyList<RecordedFile> Files { get; init; } = [];
 
+    /// <summary>Where the records are kept.</summary>
+    public static string Folder => s_folder.Value;
+
     /// <summary>Has records kept in another folder until the returned object is disposed.</summary>
-    public static IDisposable UseFolder(string folder)
-    {
-        string previous = s_folder;
-        s_folder = folder;
-        return new Restore(previous);
-    }
+    public static IDisposable UseFolder(string folder) => s_folder.Use(folder);
+
+    /// <summary>As <see cref="UseFolder"/>, for the caller and the threads that it starts only.</summary>
+    public static IDisposable UseFolderHere(string folder) => s_folder.UseHere(folder);
 
     /// <summary>The record of a snapshot; null if there is none.</summary>
     public static RuntimeRecord? Find(Guid id)
@@ -92,12 +93,7 @@ internal sealed record RuntimeRecord
         }
     }
 
-    private static string PathOf(Guid id) => Path.Combine(s_folder, id.ToString(), FileName);
-
-    private sealed class Restore(string previous) : IDisposable
-    {
-        public void Dispose() => s_folder = previous;
-    }
+    private static string PathOf(Guid id) => Path.Combine(s_folder.Value, id.ToString(), FileName);
 }
 
 /// <summary>Serialisation without reflection, which costs start-up time.</summary>

@@ -73,6 +73,11 @@ internal static unsafe class StorageFile
     /// </exception>
     public static BlockDevice DeviceOf(string path)
     {
+        if (BlockDevices.FileLayout is { } layout)
+        {
+            return layout.DeviceOf(path);
+        }
+
         stat status;
         fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
         {

@@ -12,7 +12,9 @@ internal static class ChangeMap
     /// <param name="blockSize">Bytes per block.</param>
     /// <param name="deviceSize">Bytes: the last block may be shorter than the others.</param>
     /// <param name="mergeGap">Bytes: ranges with no more than this between them become one.</param>
-    public static IEnumerable<ByteRange> GetRanges(byte[] map, byte since, long blockSize, long deviceSize, long mergeGap)
+    /// <param name="minimum">Bytes: shorter ranges are widened to this, as far as the device goes.</param>
+    public static IEnumerable<ByteRange> GetRanges(
+        byte[] map, byte since, long blockSize, long deviceSize, long mergeGap, long minimum = 0)
     {
         if (since == byte.MaxValue)
         {
@@ -42,9 +44,17 @@ internal static class ChangeMap
                 break;
             }
 
+            if (end - offset < minimum)
+            {
+                end = minimum > deviceSize - offset ? deviceSize : offset + minimum;
+                offset = Math.Max(0, Math.Min(offset, end - minimum));
+            }
+
+            // A widened range may reach over the next ones.
             if (pending.Length > 0 && offset - pending.End <= mergeGap)
             {
-                pending = pending with { Length = end - pending.Offset };
+                long first = Math.Min(offset, pending.Offset);
+                pending = new ByteRange(first, Math.Max(end, pending.End) - first);
                 continue;
             }
 

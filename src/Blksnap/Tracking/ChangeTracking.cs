@@ -4,11 +4,6 @@ using Blksnap.Devices;
 
 namespace Blksnap.Tracking;
 
-/// <summary>Where an earlier snapshot left off: what a later one is compared with.</summary>
-/// <param name="Generation">Generation of the change map then.</param>
-/// <param name="SnapshotNumber">Number of the snapshot then.</param>
-public readonly record struct ChangeToken(Guid Generation, byte SnapshotNumber);
-
 /// <summary>Trackers and changed ranges, over the requests of a driver.</summary>
 /// <param name="driver">The driver; it stays with the caller.</param>
 public sealed class ChangeTracking(BlksnapDriver driver)
@@ -31,7 +26,7 @@ public sealed class ChangeTracking(BlksnapDriver driver)
             tracker = FindOriginal(device) is { } original ? Find(trackers, original) : null;
         }
 
-        return tracker ?? throw DriverErrors.Create(RequestNames.TrackerReadCbtMap, Errno.ENODATA, BlockDevices.PathOf(device));
+        return tracker ?? throw NotTracked.Create(device, trackers);
 
         static Tracker? Find(IReadOnlyList<Tracker> trackers, DeviceId device)
             => trackers.Where(tracker => tracker.Device == device)
@@ -43,37 +38,31 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// The ranges of a device that changed, as of the last take: merged, in ascending order, clipped to the size of the device.
     /// </summary>
     /// <param name="device">A device that a taken snapshot holds, or its image.</param>
-    /// <param name="since">Where an earlier snapshot left off; null for everything since tracking began.</param>
+    /// <param name="since">Tokens of the device at an earlier snapshot, and maybe of others; null or empty for everything since tracking began.</param>
     /// <param name="mergeGap">Bytes: ranges with no more than this between them become one.</param>
+    /// <param name="minimum">Bytes: shorter ranges are widened to this, as far as the device goes.</param>
     /// <returns>The ranges. The map is read at once, the ranges are made while enumerating.</returns>
     /// <exception cref="BlksnapException">
-    /// <see cref="ErrorIds.TrackerNotFound"/>, <see cref="ErrorIds.DeviceNotInSnapshot"/>, <see cref="ErrorIds.ChangedBlocksGeneration"/>.
+    /// <see cref="ErrorIds.TrackerNotFound"/>, <see cref="ErrorIds.DeviceNotInSnapshot"/>, <see cref="ErrorIds.DeviceNotFound"/> if it is gone,
+    /// or one of the error ids <c>ChangedBlocks…</c> if the history does not reach back to the token.
     /// </exception>
-    public IEnumerable<ChangedRange> GetChangedRanges(DeviceId device, ChangeToken? since = null, long mergeGap = 0)
+    public IEnumerable<ChangedRange> GetChangedRanges(
+        DeviceId device, IReadOnlyList<ChangeToken>? since = null, long mergeGap = 0, long minimum = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(mergeGap);
-        for (bool again = false; ; again = true)
-        {
-            Tracker tracker = GetTracker(device);
-            CheckChain(tracker, since);
-            byte[] map = ReadMap(tracker);
-
-            // A snapshot taken between the two requests may have begun a new map; then the first answer is void.
-            Tracker after = GetTracker(device);
-            bool same = after.Generation == tracker.Generation && after.SnapshotNumber == tracker.SnapshotNumber && map.Length == tracker.BlockCount;
-            if (same)
-            {
-                return ChangeMap
-                    .GetRanges(map, since?.SnapshotNumber ?? 0, tracker.BlockSize, tracker.Size, mergeGap)
-                    .Select(range => new ChangedRange { DevicePath = tracker.DevicePath, Offset = range.Offset, Length = range.Length });
-            }
-
-            if (again)
-            {
-                throw new BlksnapException(RequestNames.TrackerReadCbtMap, Errno.EAGAIN, tracker.DevicePath);
-            }
-        }
+        ArgumentOutOfRangeException.ThrowIfNegative(minimum);
+        (Tracker tracker, byte number, byte[] map) = ReadChecked(device, since ?? []);
+        return ChangeMap
+            .GetRanges(map, number, tracker.BlockSize, tracker.Size, mergeGap, minimum)
+            .Select(range => new ChangedRange { DevicePath = tracker.DevicePath, Offset = range.Offset, Length = range.Length });
     }
+
+    /// <summary>The change map of a device as of the last take, one byte a block: the number of the snapshot that the block was written before.</summary>
+    /// <param name="device">A device that a taken snapshot holds, or its image.</param>
+    /// <param name="since">As for <see cref="GetChangedRanges"/>; the map is the same, but one that does not reach back is refused.</param>
+    /// <returns>The map.</returns>
+    /// <exception cref="BlksnapException">As for <see cref="GetChangedRanges"/>.</exception>
+    public byte[] GetChangeMap(DeviceId device, IReadOnlyList<ChangeToken>? since = null) => ReadChecked(device, since ?? []).Map;
 
     /// <summary>Marks ranges as changed, widened to sectors, so that the next increment has them.</summary>
     /// <param name="device">A tracked device, or its image.</param>
@@ -86,6 +75,40 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// <exception cref="BlksnapException"><see cref="ErrorIds.TrackerNotFound"/>; EBUSY while a snapshot holds the device.</exception>
     public void Remove(DeviceId device) => driver.RemoveTracker(device);
 
+    private (Tracker Tracker, byte Number, byte[] Map) ReadChecked(DeviceId device, IReadOnlyList<ChangeToken> since)
+    {
+        for (bool again = false; ; again = true)
+        {
+            Tracker tracker = GetTracker(device);
+            if (!tracker.Present)
+            {
+                // Its map has no length any more, which must not look like one without changes.
+                throw new BlksnapException(
+                    ErrorIds.DeviceNotFound, $"The device {tracker.DevicePath} is gone, and what changed on it with it.", string.Empty, Errno.ENODEV, tracker.DevicePath);
+            }
+
+            ChangeToken? token = since.Count == 0 ? null : ChangeChain.Select(since, tracker);
+            if (token is not null)
+            {
+                ChangeChain.Check(token, tracker, () => ReadMap(tracker));
+            }
+
+            byte[] map = ReadMap(tracker);
+
+            // A snapshot taken between the two requests may have begun a new map; then the first answer is void.
+            Tracker after = GetTracker(device);
+            if (after.Generation == tracker.Generation && after.SnapshotNumber == tracker.SnapshotNumber && map.Length == tracker.BlockCount)
+            {
+                return (tracker, token?.SnapshotNumber ?? 0, map);
+            }
+
+            if (again)
+            {
+                throw new BlksnapException(RequestNames.TrackerReadCbtMap, Errno.EAGAIN, tracker.DevicePath);
+            }
+        }
+    }
+
     private byte[] ReadMap(Tracker tracker)
     {
         try
@@ -95,34 +118,6 @@ public sealed class ChangeTracking(BlksnapDriver driver)
         catch (BlksnapException e) when (e.ErrorId is ErrorIds.DeviceNotInSnapshot or ErrorIds.TrackerNotFound)
         {
             throw DriverErrors.Create(e.Request, e.Errno, tracker.DevicePath);
-        }
-    }
-
-    private static void CheckChain(Tracker tracker, ChangeToken? since)
-    {
-        if (since is not { } token)
-        {
-            return;
-        }
-
-        string? reason = null;
-        if (token.Generation != tracker.Generation)
-        {
-            reason = $"the change map of {tracker.DevicePath} began anew (generation {tracker.Generation}, not {token.Generation})";
-        }
-        else if (token.SnapshotNumber > tracker.SnapshotNumber)
-        {
-            reason = $"the last snapshot of {tracker.DevicePath} has number {tracker.SnapshotNumber}, which is before {token.SnapshotNumber}";
-        }
-
-        if (reason is not null)
-        {
-            throw new BlksnapException(
-                ErrorIds.ChangedBlocksGeneration,
-                $"The changes since then are not known: {reason}. A full copy is needed.",
-                string.Empty,
-                0,
-                tracker.DevicePath);
         }
     }
 

@@ -16,7 +16,7 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
     private const string ByDevice = "Device";
     private const string BySnapshot = "Snapshot";
 
-    private IReadOnlyList<ChangeToken> _marks = [];
+    private IReadOnlyList<ChangeToken> _since = [];
 
     /// <summary>Devices that a snapshot holds, or their images.</summary>
     [Parameter(
@@ -38,8 +38,8 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
     public Guid[] Id { get; set; } = [];
 
     /// <summary>
-    /// Where the earlier copies left off: the output of Get-BlkTracker at that time, anything else with a Generation and a
-    /// SnapshotNumber, or a number together with -Generation. Everything since tracking began if left out.
+    /// Where the earlier copies left off: the ChangeToken of each image that was copied, as it was or after a journey through CLIXML
+    /// or JSON; of several tokens each device finds its own. Everything since tracking began if left out.
     /// </summary>
     [Parameter(Position = 1)]
     [ValidateNotNullOrEmpty]
@@ -54,6 +54,11 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
     [ValidateRange(ValidateRangeKind.NonNegative)]
     public long MergeGap { get; set; }
 
+    /// <summary>Bytes: shorter ranges are widened to this, so that a copy has no pieces that are too small for it.</summary>
+    [Parameter]
+    [ValidateRange(ValidateRangeKind.NonNegative)]
+    public long Minimum { get; set; }
+
     /// <summary>Put out the map itself, one byte a block, instead of ranges.</summary>
     [Parameter]
     public SwitchParameter Raw { get; set; }
@@ -64,7 +69,7 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
         base.BeginProcessing();
         try
         {
-            _marks = ChangeMarks.Read(Since, Generation);
+            _since = ChangeTokenArgument.Read(Since, Generation);
         }
         catch (BlksnapException e)
         {
@@ -96,14 +101,13 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
     private void Show(DeviceId device)
     {
         ChangeTracking tracking = new(Driver);
-        Tracker tracker = tracking.GetTracker(device);
         if (Raw)
         {
-            WriteObject(Driver.ReadCbtMap(tracker.Device, tracker.BlockCount), enumerateCollection: false);
+            WriteObject(tracking.GetChangeMap(device, _since), enumerateCollection: false);
             return;
         }
 
-        foreach (ChangedRange range in tracking.GetChangedRanges(device, ChangeMarks.Select(_marks, tracker), MergeGap))
+        foreach (ChangedRange range in tracking.GetChangedRanges(device, _since, MergeGap, Minimum))
         {
             WriteObject(range);
         }

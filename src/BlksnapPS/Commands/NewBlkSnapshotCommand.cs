@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 using Blksnap;
+using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
@@ -12,10 +13,12 @@ namespace BlksnapPS.Commands;
 /// New-BlkSnapshot: takes one snapshot of all devices named or piped in, at one instant. It is made, given its
 /// difference storage and taken in one go; if a step fails, nothing of it stays.
 /// </summary>
-[Cmdlet(VerbsCommon.New, "BlkSnapshot", SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.New, "BlkSnapshot", SupportsShouldProcess = true, DefaultParameterSetName = "Default")]
 [OutputType(typeof(Snapshot))]
 public sealed class NewBlkSnapshotCommand : BlksnapCommand
 {
+    private const string AutoExtendSet = nameof(AutoExtend);
+
     private readonly List<BlockDevice> _devices = [];
     private bool _incomplete;
 
@@ -43,6 +46,20 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>Report low space when this many bytes are free; the driver decides if left out.</summary>
+    [Parameter]
+    [ValidateRange(512, long.MaxValue)]
+    public long LowSpaceMark { get; set; }
+
+    /// <summary>Extend the difference storage when it runs low, with files in the first directory of -DiffStorage.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AutoExtendSet)]
+    public SwitchParameter AutoExtend { get; set; }
+
+    /// <summary>Bytes that the whole difference storage may have with -AutoExtend.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = AutoExtendSet)]
+    [ValidateRange(ValidateRangeKind.Positive)]
+    public long MaximumSize { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
@@ -54,8 +71,20 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 if (!_devices.Exists(other => other.Id == device.Id))
                 {
                     _devices.Add(device);
+                    WarnOfWholeDisk(device);
                 }
             });
+        }
+    }
+
+    // It works, but is rarely what was meant: the images have no partitions to mount.
+    private void WarnOfWholeDisk(BlockDevice device)
+    {
+        if (device.Partitions.Count > 0)
+        {
+            WriteWarning(
+                $"{device.Path} is a whole disk, and its image shows no partitions. "
+                    + $"To mount an image, name the partition: {string.Join(", ", device.Partitions.Select(BlockDevices.PathOf))}.");
         }
     }
 
@@ -76,15 +105,45 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
             {
                 Devices = _devices,
                 Storage = [.. DiffStorage.Select(text => DiffStorageSpec.Parse(text, DiffStorageSize == 0 ? null : DiffStorageSize))],
+                LowSpaceMark = LowSpaceMark == 0 ? null : LowSpaceMark,
                 Force = Force,
             };
-            manager.Check(request);
+            SnapshotPlan plan = manager.Plan(request);
+            string? directory = AutoExtend ? FindDirectory(request) : null;
             if (ShouldProcess(
-                DisplayText.List(paths),
-                $"Take a snapshot with difference storage on {DisplayText.List(request.Storage)}"))
+                PlanText.Describe(plan),
+                $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
+                MyInvocation.MyCommand.Name))
             {
-                WriteObject(manager.Create(request, PipelineStopToken));
+                Snapshot snapshot = manager.Create(request, PipelineStopToken);
+                WriteObject(directory is null ? snapshot : Extend(manager, snapshot, directory));
             }
         });
+    }
+
+    private string FindDirectory(SnapshotRequest request)
+    {
+        string directory = request.Storage.FirstOrDefault(storage => Directory.Exists(storage.Path))?.Path ?? throw new BlksnapException(
+            ErrorIds.AutoExtendNeedsDirectory,
+            "Difference storage is extended with files, and none of the places named is a directory to make them in.",
+            string.Empty,
+            Errno.ENOTDIR,
+            DisplayText.List(DiffStorage));
+        AutoExtension.Check(Driver, directory, MaximumSize, [.. request.Devices.Select(device => device.Id)]);
+        return directory;
+    }
+
+    private Snapshot Extend(SnapshotManager manager, Snapshot snapshot, string directory)
+    {
+        try
+        {
+            _ = AutoExtension.Enable(snapshot.Id, directory, MaximumSize);
+            return manager.Get(snapshot.Id);
+        }
+        catch
+        {
+            manager.Remove(snapshot.Id);
+            throw;
+        }
     }
 }

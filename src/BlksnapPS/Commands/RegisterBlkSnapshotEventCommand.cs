@@ -15,8 +15,6 @@ namespace BlksnapPS.Commands;
 [OutputType(typeof(PSEventJob))]
 public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 {
-    private const string All = "All";
-
     /// <summary>Id of the snapshot.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
@@ -25,9 +23,9 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 
     /// <summary>Which events.</summary>
     [Parameter(Position = 1)]
-    [ValidatePattern("^(All|LowSpace|Corrupted)$", ErrorMessage = "{0} is none of All, LowSpace and Corrupted.")]
+    [ValidatePattern(SnapshotEventNames.Pattern, ErrorMessage = SnapshotEventNames.Message)]
     [ArgumentCompleter(typeof(EventNameCompleter))]
-    public string EventName { get; set; } = All;
+    public string EventName { get; set; } = SnapshotEventNames.All;
 
     /// <summary>Name of the subscription; a new GUID if left out.</summary>
     [Parameter(Position = 100)]
@@ -62,7 +60,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
         if (Action is not null && Forward)
         {
             ThrowTerminatingError(ErrorRecords.Create(
-                new BlksnapException(ErrorRecords.ActionAndForward, "An event is either acted on here or forwarded.", string.Empty, Errno.EINVAL, null),
+                new BlksnapException(ErrorIds.ActionAndForward, "An event is either acted on here or forwarded.", string.Empty, Errno.EINVAL, null),
                 null));
         }
     }
@@ -76,7 +74,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
             if (Events.GetEventSubscribers(identifier).Any())
             {
                 throw new BlksnapException(
-                    ErrorRecords.SubscriberExists,
+                    ErrorIds.SubscriberExists,
                     $"A subscription with the source identifier {identifier} exists already.",
                     string.Empty,
                     Errno.EEXIST,
@@ -89,10 +87,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 
     private void Subscribe(string identifier)
     {
-        SnapshotEventKind? kind = EventName.Equals(All, StringComparison.OrdinalIgnoreCase)
-            ? null
-            : Enum.Parse<SnapshotEventKind>(EventName, ignoreCase: true);
-        SnapshotEventSource source = new(Id, kind);
+        SnapshotEventSource source = new(Id, SnapshotEventNames.Parse(EventName), Events, identifier, MessageData);
         PSEventSubscriber subscriber = Events.SubscribeEvent(
             source,
             nameof(SnapshotEventSource.EventReceived),

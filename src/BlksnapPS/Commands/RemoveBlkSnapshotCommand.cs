@@ -38,7 +38,7 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
         if (mounted.Count > 0 && !Force)
         {
             throw new BlksnapException(
-                ErrorRecords.ImageMounted,
+                ErrorIds.ImageMounted,
                 $"An image of snapshot {id} is mounted on {DisplayText.List(mounted)}.",
                 string.Empty,
                 Errno.EBUSY,

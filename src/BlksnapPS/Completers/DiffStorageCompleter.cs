@@ -30,6 +30,19 @@ internal sealed class DiffStorageCompleter : IArgumentCompleter
               where !entry.FullName.StartsWith("/dev/", StringComparison.Ordinal)
               let path = typed[..end] + entry.Name + (entry is DirectoryInfo ? "/" : string.Empty)
               orderby path
-              select CompletionText.Result(path, entry.Name, entry is FileInfo file ? DisplayText.Size(file.Length) : path);
+              select CompletionText.Result(path, entry.Name, entry is FileInfo file ? "file, " + DisplayText.Size(file.Length) : Describe(path));
+    }
+
+    private static string Describe(string folder)
+    {
+        try
+        {
+            DriveInfo drive = new(folder);
+            return $"directory, {DisplayText.Size(drive.AvailableFreeSpace)} free on {drive.DriveFormat}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            return "directory";
+        }
     }
 }

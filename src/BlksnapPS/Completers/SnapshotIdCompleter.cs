@@ -7,7 +7,7 @@ using Blksnap.Snapshots;
 
 namespace BlksnapPS.Completers;
 
-/// <summary>Proposes ids of snapshots, with their devices, age and use of storage as tooltip.</summary>
+/// <summary>Proposes ids of snapshots, with their devices, state, age and use of storage as tooltip.</summary>
 internal sealed class SnapshotIdCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
@@ -33,14 +33,14 @@ internal sealed class SnapshotIdCompleter : IArgumentCompleter
     private static string Describe(Snapshot snapshot)
     {
         List<string> parts = [DisplayText.List(snapshot.DevicePath), snapshot.State.ToString()];
-        if (DisplayText.Time(snapshot.TakeTime) is { Length: > 0 } time)
+        if (DisplayText.Age(snapshot.TakeTime) is { Length: > 0 } age)
         {
-            parts.Add("taken " + time);
+            parts.Add(age + " old");
         }
 
         if (DisplayText.Share(snapshot.StorageUsed, snapshot.StorageCapacity) is { Length: > 0 } share)
         {
-            parts.Add(share + " of the storage used");
+            parts.Add($"{DisplayText.Size(snapshot.StorageUsed)} of {DisplayText.Size(snapshot.StorageCapacity)} storage used ({share})");
         }
 
         return string.Join(", ", parts);

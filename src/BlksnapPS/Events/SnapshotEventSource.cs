@@ -1,41 +1,122 @@
 // SPDX-License-Identifier: MIT
+using System.Management.Automation;
 using Blksnap;
 using Blksnap.Snapshots;
 
 namespace BlksnapPS.Events;
 
 /// <summary>
-/// The object that an engine subscription listens to: it raises a .NET event for each event of a snapshot, on the
-/// thread that reads them. The engine's own handler only queues; actions run on the engine's thread, never here.
+/// Carries the events of a snapshot into the event manager of a session, where a subscription has their source identifier. They arrive in
+/// order: the engine would hand out those of a .NET event from several threads at once. The thread that reads them never waits for the
+/// session, and no code of the user runs on it.
 /// </summary>
 public sealed class SnapshotEventSource : IDisposable
 {
+    private readonly EventBuffer _buffer = new();
     private readonly SnapshotEventKind? _kind;
-    private IDisposable? _subscription;
+    private readonly PSEventManager _manager;
+    private readonly string _identifier;
+    private readonly PSObject? _messageData;
 
-    internal SnapshotEventSource(Guid snapshotId, SnapshotEventKind? kind)
+    // Written by whoever delivers, and that is one at a time.
+    private SnapshotEventArgs? _lastRequest;
+    private IDisposable? _subscription;
+    private int _delivering;
+    private volatile bool _ended;
+
+    internal SnapshotEventSource(Guid snapshotId, SnapshotEventKind? kind, PSEventManager manager, string identifier, PSObject? messageData)
     {
         SnapshotId = snapshotId;
         _kind = kind;
+        _manager = manager;
+        _identifier = identifier;
+        _messageData = messageData;
     }
 
-    /// <summary>An event of the snapshot.</summary>
-    public event EventHandler<SnapshotEventArgs>? EventReceived;
+    /// <summary>
+    /// What the engine subscribes to, for it tells the end of a subscription only where there is something to unsubscribe from. It is never
+    /// raised: the engine would handle it in some thread of the pool.
+    /// </summary>
+    public event EventHandler<SnapshotEventArgs>? EventReceived
+    {
+        add { }
+        remove { }
+    }
 
     /// <summary>The snapshot.</summary>
     public Guid SnapshotId { get; }
 
     /// <summary>Ends the reading.</summary>
-    public void Dispose() => Interlocked.Exchange(ref _subscription, null)?.Dispose();
+    public void Dispose()
+    {
+        _ended = true;
+        Interlocked.Exchange(ref _subscription, null)?.Dispose();
+    }
 
-    /// <summary>Begins to read. Listeners have to be there by then, or they miss what was waiting.</summary>
-    internal void Start() => _subscription = EventReader.Subscribe(SnapshotId, OnEvent);
+    /// <summary>Begins to read. The subscription has to be there by then, or it misses what was waiting.</summary>
+    internal void Start()
+    {
+        _subscription = EventReader.Subscribe(SnapshotId, OnEvent);
+        if (_ended)
+        {
+            Dispose();
+        }
+    }
 
     private void OnEvent(SnapshotEvent received)
     {
         if (_kind is null || received.Kind == _kind)
         {
-            EventReceived?.Invoke(this, new SnapshotEventArgs(received));
+            _buffer.Add(received);
+            if (Interlocked.Exchange(ref _delivering, 1) == 0)
+            {
+                _ = ThreadPool.UnsafeQueueUserWorkItem(static source => source.Deliver(), this, preferLocal: false);
+            }
         }
+    }
+
+    private void Deliver()
+    {
+        do
+        {
+            while (!_ended && _buffer.TryTake() is { } next)
+            {
+                Deliver(next);
+            }
+
+            Volatile.Write(ref _delivering, 0);
+        }
+        while (!_ended && _buffer.Count > 0 && Interlocked.Exchange(ref _delivering, 1) == 0);
+    }
+
+    private void Deliver(SnapshotEvent next)
+    {
+        if (next.Kind == SnapshotEventKind.LowSpace && TryReplace(next))
+        {
+            return;
+        }
+
+        SnapshotEventArgs arguments = new(next);
+        _lastRequest = next.Kind == SnapshotEventKind.LowSpace ? arguments : _lastRequest;
+
+        // In this thread as far as the queue of the session: so the next one comes after it. Nobody waits for actions.
+        _ = _manager.GenerateEvent(
+            _identifier, this, [this, arguments], _messageData, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
+    }
+
+    /// <summary>Updates the request that nobody has taken from the queue of the session yet, if there is one.</summary>
+    private bool TryReplace(SnapshotEvent next)
+    {
+        PSEventArgsCollection queue = _manager.ReceivedEvents;
+        lock (queue.SyncRoot)
+        {
+            if (_lastRequest is { } last && queue.Any(waiting => ReferenceEquals(waiting.SourceEventArgs, last)))
+            {
+                last.Replace(next);
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -8,7 +8,8 @@ namespace PwshHost.Hosting;
 /// <summary>Reads statements until one ends the session.</summary>
 internal sealed class InteractivePrompt(Session session, ConsoleHost host, CommandLine options)
 {
-    private readonly LineEditor editor = new(host.UserInterface, input => Complete(session.Runspace, input.Text, input.Cursor));
+    private readonly LineEditor editor =
+        new(host.UserInterface, input => Complete(session.Runspace, input.Text, input.Cursor), HistoryFile.OfUser);
 
     public void Run()
     {
@@ -27,7 +28,12 @@ internal sealed class InteractivePrompt(Session session, ConsoleHost host, Comma
 
             if (!string.IsNullOrWhiteSpace(statement))
             {
-                editor.Remember(statement);
+                // What comes through a pipe is not typed, and is nobody's history.
+                if (!Console.IsInputRedirected)
+                {
+                    editor.Remember(statement);
+                }
+
                 session.Execute(new Command(statement, isScript: true, useLocalScope: false), input: null, addToHistory: true);
             }
         }

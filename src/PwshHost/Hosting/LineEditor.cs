@@ -5,11 +5,12 @@ using System.Text;
 namespace PwshHost.Hosting;
 
 /// <summary>One line of text with the usual editing keys, a history, and the engine's completion on Tab.</summary>
-internal sealed class LineEditor(ConsoleUserInterface ui, Func<(string Text, int Cursor), CommandCompletion> complete)
+internal sealed class LineEditor(
+    ConsoleUserInterface ui, Func<(string Text, int Cursor), CommandCompletion> complete, HistoryFile file)
 {
     private const int PollMilliseconds = 25;
 
-    private readonly List<string> history = [];
+    private readonly List<string> history = [.. file.Read()];
     private readonly StringBuilder text = new();
     private int cursor;
     private int historyIndex;
@@ -22,6 +23,7 @@ internal sealed class LineEditor(ConsoleUserInterface ui, Func<(string Text, int
         if (history.Count == 0 || history[^1] != line)
         {
             history.Add(line);
+            file.Add(line);
         }
     }
 

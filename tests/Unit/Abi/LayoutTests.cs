@@ -108,6 +108,7 @@ public sealed class LayoutTests
             ["blk_snap_compat_flag_collect_devices"] = DriverCapabilities.DeviceStatus,
             ["blk_snap_compat_flag_collect_storage"] = DriverCapabilities.StorageRanges,
             ["blk_snap_compat_flag_hold_file"] = DriverCapabilities.HoldFile,
+            ["blk_snap_compat_flag_set_low_space"] = DriverCapabilities.SetLowSpaceMark,
         };
         Dictionary<string, ulong> expected = KernelHeader.Instance.Constants
             .Where(constant => constant.Key.StartsWith("blk_snap_compat_flag_", StringComparison.Ordinal))

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
+using System.Text.Json;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
+using Blksnap.Tracking;
+using BlksnapPS;
 
 namespace Unit.Cmdlets;
 
 /// <summary>Get-ChangedBlocks and Add-ChangedBlocks.</summary>
 public sealed class ChangedBlocksTests : CmdletTest
 {
-    private const long Block = FakeTracker.BlockSize;
+    private const long Block = SimulatedTracker.BlockSize;
 
     /// <summary>Two snapshots of both devices; in between blocks 2, 3 and 10 of the first and block 7 of the second change.</summary>
     private void TakeTwoWithChanges()
     {
         Take("/dev/fake0, /dev/fake1");
-        Run("$marks = Get-BlkTracker").Ok();
+        Run("$before = Get-BlkSnapshot; $tokens = $before.Images.ChangeToken; $trackers = Get-BlkTracker").Ok();
         Run("Get-BlkSnapshot | Remove-BlkSnapshot").Ok();
         Driver.Write(First.Id, 2 * Block, 2 * Block);
         Driver.Write(First.Id, (10 * Block) + 5, 1);
@@ -26,36 +28,78 @@ public sealed class ChangedBlocksTests : CmdletTest
     private static (string Path, long Offset, long Length) Flat(ChangedRange range) => (range.DevicePath, range.Offset, range.Length);
 
     [Fact]
-    public void Changes_since_a_tracker_are_merged_ranges_of_bytes()
+    public void Changes_since_a_token_are_merged_ranges_of_bytes()
     {
         TakeTwoWithChanges();
         Assert.Equal(
             [("/dev/fake0", 2 * Block, 2 * Block), ("/dev/fake0", 10 * Block, Block)],
-            Run("Get-ChangedBlocks /dev/fake0 -Since $marks[0]").Ok().All<ChangedRange>().Select(Flat));
+            Run("Get-ChangedBlocks /dev/fake0 -Since $tokens[0]").Ok().All<ChangedRange>().Select(Flat));
     }
 
     [Fact]
-    public void Every_device_of_a_snapshot_is_compared_with_its_own_mark()
+    public void Every_device_of_a_snapshot_is_compared_with_its_own_token()
     {
         TakeTwoWithChanges();
         (string, long, long)[] expected =
         [
             ("/dev/fake0", 2 * Block, 2 * Block), ("/dev/fake0", 10 * Block, Block), ("/dev/fake1", 7 * Block, Block),
         ];
-        Assert.Equal(expected, Run("Get-BlkSnapshot | Get-ChangedBlocks -Since $marks").Ok().All<ChangedRange>().Select(Flat));
-        Assert.Equal(expected, Run("Get-ChangedBlocks -Id (Get-BlkSnapshot).Id -Since $marks").Ok().All<ChangedRange>().Select(Flat));
-        Assert.Equal(expected, Run("Get-BlkTracker | Get-ChangedBlocks -Since $marks").Ok().All<ChangedRange>().Select(Flat));
+        Assert.Equal(expected, Run("Get-BlkSnapshot | Get-ChangedBlocks -Since $tokens").Ok().All<ChangedRange>().Select(Flat));
+        Assert.Equal(expected, Run("Get-ChangedBlocks -Id (Get-BlkSnapshot).Id -Since $tokens").Ok().All<ChangedRange>().Select(Flat));
+        Assert.Equal(expected, Run("Get-BlkTracker | Get-ChangedBlocks -Since $tokens").Ok().All<ChangedRange>().Select(Flat));
     }
 
     [Theory]
-    [InlineData("-Since $marks[0].SnapshotNumber -Generation $marks[0].Generation")]
-    [InlineData("-Since ([string]$marks[0].SnapshotNumber) -Generation $marks[0].Generation.ToString()")]
-    [InlineData("-Since @{ Generation = $marks[0].Generation; SnapshotNumber = $marks[0].SnapshotNumber }")]
-    [InlineData("-Since ([pscustomobject]@{ Generation = $marks[0].Generation.ToString(); SnapshotNumber = [long]$marks[0].SnapshotNumber })")]
-    public void A_mark_may_have_been_stored_in_any_form(string arguments)
+    [InlineData("-Since $tokens")]
+    [InlineData("-Since ([string]$tokens[0])")]
+    [InlineData("-Since $before.Images")]
+    [InlineData("-Since $before")]
+    [InlineData("-Since $trackers")]
+    [InlineData("-Since $trackers[0].SnapshotNumber -Generation $trackers[0].Generation")]
+    [InlineData("-Since ([string]$trackers[0].SnapshotNumber) -Generation $trackers[0].Generation.ToString()")]
+    [InlineData("-Since @{ Generation = $tokens[0].Generation; SnapshotNumber = $tokens[0].SnapshotNumber }")]
+    [InlineData("-Since ([pscustomobject]@{ Generation = $tokens[0].Generation.ToString(); SnapshotNumber = [long]$tokens[0].SnapshotNumber; Size = $null })")]
+    [InlineData("-Since ([pscustomobject]@{ ChangeToken = [string]$tokens[0] })")]
+    public void A_token_may_have_been_stored_in_any_form(string arguments)
     {
         TakeTwoWithChanges();
         Assert.Equal(2, Run("Get-ChangedBlocks /dev/fake0 " + arguments).Ok().Output.Count);
+    }
+
+    [Theory]
+    [InlineData("$before")]
+    [InlineData("$before.Images")]
+    [InlineData("$tokens")]
+    [InlineData("$trackers")]
+    public void A_token_survives_CLIXML_whole(string stored)
+    {
+        TakeTwoWithChanges();
+        object? kept = Run($", ({stored})").Ok().Output.Single();
+        Engine.With("kept", PSSerializer.Deserialize(PSSerializer.Serialize(kept, 3)));
+        Assert.Equal(2, Run("Get-ChangedBlocks /dev/fake0 -Since $kept").Ok().Output.Count);
+        using (SystemBoot.Use(Guid.NewGuid()))
+        {
+            Run("Get-ChangedBlocks /dev/fake0 -Since $kept").Error("ChangedBlocksReboot", ErrorCategory.InvalidData);
+        }
+    }
+
+    [Fact]
+    public void A_token_survives_JSON_whole()
+    {
+        TakeTwoWithChanges();
+        ChangeToken token = Run("$tokens[0]").Ok().Single<ChangeToken>();
+
+        // What ConvertFrom-Json makes of it: texts, and whole numbers of 64 bits.
+        PSObject kept = new();
+        foreach (JsonProperty property in JsonSerializer.SerializeToElement(token).EnumerateObject())
+        {
+            kept.Properties.Add(new PSNoteProperty(
+                property.Name, property.Value.ValueKind == JsonValueKind.Number ? property.Value.GetInt64() : property.Value.GetString()));
+        }
+
+        Engine.With("kept", kept);
+        Assert.Equal(2, Run("Get-ChangedBlocks /dev/fake0 -Since $kept").Ok().Output.Count);
+        Assert.Equal(token, Assert.Single(ChangeTokenArgument.Read([kept], null)));
     }
 
     [Fact]
@@ -63,15 +107,40 @@ public sealed class ChangedBlocksTests : CmdletTest
     {
         TakeTwoWithChanges();
         string image = Run("Get-BlkSnapshotImage -DevicePath /dev/fake1").Ok().Single<SnapshotImage>().ImagePath;
-        Assert.Equal(7 * Block, Run($"Get-ChangedBlocks {image} -Since $marks[1]").Ok().Single<ChangedRange>().Offset);
+        Assert.Equal(7 * Block, Run($"Get-ChangedBlocks {image} -Since $tokens[1]").Ok().Single<ChangedRange>().Offset);
     }
 
     [Fact]
     public void Ranges_that_are_close_become_one_with_MergeGap()
     {
         TakeTwoWithChanges();
-        ChangedRange range = Run("Get-ChangedBlocks /dev/fake0 -Since $marks[0] -MergeGap 1MB").Ok().Single<ChangedRange>();
+        ChangedRange range = Run("Get-ChangedBlocks /dev/fake0 -Since $tokens[0] -MergeGap 1MB").Ok().Single<ChangedRange>();
         Assert.Equal((2 * Block, 9 * Block), (range.Offset, range.Length));
+    }
+
+    [Fact]
+    public void Short_ranges_are_widened_with_Minimum()
+    {
+        TakeTwoWithChanges();
+        Assert.Equal(
+            [("/dev/fake0", 2 * Block, 3 * Block), ("/dev/fake0", 10 * Block, 3 * Block)],
+            Run($"Get-ChangedBlocks /dev/fake0 -Since $tokens -Minimum {3 * Block}").Ok().All<ChangedRange>().Select(Flat));
+    }
+
+    [Fact]
+    public void Ranges_come_one_by_one_and_end_with_the_pipeline()
+    {
+        TakeTwoWithChanges();
+        Assert.Single(Run("do { Get-ChangedBlocks /dev/fake0 -Since $tokens | ForEach-Object { $_; break } } while ($false)").Ok().Output);
+        Assert.Equal(0, Driver.OpenChannels);
+    }
+
+    [Fact]
+    public void Raw_does_not_hide_a_broken_chain()
+    {
+        TakeTwoWithChanges();
+        Assert.NotEmpty(Run("Get-ChangedBlocks /dev/fake0 -Since $tokens -Raw").Ok().Single<byte[]>());
+        Run("Get-ChangedBlocks /dev/fake0 -Since $tokens[1] -Raw").Error("ChangedBlocksOtherDevice", ErrorCategory.InvalidData);
     }
 
     [Fact]
@@ -83,26 +152,40 @@ public sealed class ChangedBlocksTests : CmdletTest
         Assert.Equal([2, 3, 10], Enumerable.Range(0, map.Length).Where(index => map[index] != 0));
     }
 
-    [Fact]
-    public void Another_generation_asks_for_a_full_copy()
+    [Theory]
+    [InlineData("Remove-BlkTracker /dev/fake0", "ChangedBlocksGeneration")]
+    [InlineData("$token = $token.ToString() -replace 'size=\\d+', 'size=4096'", "ChangedBlocksResized")]
+    [InlineData("$token = $token.ToString() -replace 'number=\\d+', 'number=200'", "ChangedBlocksNumberWrap")]
+    [InlineData("$token = $token.ToString() -replace 'boot=[^;]+', \"boot=$([guid]::NewGuid())\"", "ChangedBlocksReboot")]
+    [InlineData("$token = $token.ToString() -replace 'device=[^;]+', 'device=8:1'", "ChangedBlocksOtherDevice")]
+    public void A_broken_chain_asks_for_a_full_backup_and_says_why(string breakIt, string id)
     {
         Take();
-        Run("$marks = Get-BlkTracker").Ok();
-        Run("Get-BlkSnapshot | Remove-BlkSnapshot; Remove-BlkTracker /dev/fake0").Ok();
+        Run("$token = (Get-BlkSnapshot).Images.ChangeToken; Get-BlkSnapshot | Remove-BlkSnapshot").Ok();
+        Run(breakIt).Ok();
         Take();
-        ErrorRecord error = Run("Get-ChangedBlocks /dev/fake0 -Since $marks").Error("ChangedBlocksGeneration", ErrorCategory.InvalidData);
-        Assert.Contains("full copy", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        EngineResult result = Run("Get-ChangedBlocks /dev/fake0 -Since $token");
+        ErrorRecord error = result.Error(id, ErrorCategory.InvalidData);
+        Assert.Contains("full backup", error.Exception.Message, StringComparison.Ordinal);
+        Assert.Contains("full backup", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.Empty(result.Output);
     }
 
     [Theory]
     [InlineData("-Since 1")]
     [InlineData("-Since 'yesterday'")]
     [InlineData("-Since @{ Generation = 'x' }")]
-    public void A_mark_that_is_none_ends_the_pipeline(string arguments)
+    [InlineData("-Since @{ Generation = [guid]::NewGuid() }")]
+    [InlineData("-Since @{ Generation = [guid]::NewGuid(); SnapshotNumber = 0 }")]
+    [InlineData("-Since @{ Generation = [guid]::NewGuid(); SnapshotNumber = 1; Size = 'many' }")]
+    [InlineData("-Since @{ Generation = [guid]::NewGuid(); SnapshotNumber = 1; Device = 'sda' }")]
+    [InlineData("-Since @{ ChangeToken = 'x' }")]
+    [InlineData("-Since @{ Images = @() }")]
+    public void A_token_that_is_none_ends_the_pipeline(string arguments)
     {
         Take();
         EngineResult result = Run("Get-ChangedBlocks /dev/fake0 " + arguments);
-        result.Error("InvalidMark", ErrorCategory.InvalidArgument);
+        result.Error("ChangeTokenInvalid", ErrorCategory.InvalidArgument);
         Assert.True(result.IsTerminated);
     }
 
@@ -121,7 +204,7 @@ public sealed class ChangedBlocksTests : CmdletTest
     public void Ranges_are_marked_with_one_request_a_device()
     {
         TakeTwoWithChanges();
-        Run("$changes = Get-ChangedBlocks /dev/fake0 -Since $marks[0]; $now = Get-BlkTracker /dev/fake0").Ok();
+        Run("$changes = Get-ChangedBlocks /dev/fake0 -Since $tokens[0]; $now = Get-BlkTracker /dev/fake0").Ok();
         Run("Get-BlkSnapshot | Remove-BlkSnapshot").Ok();
         int before = Driver.MutatingRequests.Count;
 

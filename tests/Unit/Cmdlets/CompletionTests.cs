@@ -2,7 +2,7 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
+using Blksnap.Devices;
 
 namespace Unit.Cmdlets;
 
@@ -10,11 +10,34 @@ namespace Unit.Cmdlets;
 public sealed class CompletionTests : CmdletTest
 {
     [Fact]
-    public void Devices_are_offered_with_size_model_and_use()
+    public void Devices_are_offered_with_what_one_chooses_them_by()
     {
+        Driver.ChangeDevice(First.Id, device => device with { FileSystem = "ext4" });
+        Driver.AddDevice("/dev/probed", 8 * MiB, content: "xfs", change: device => device with { Holders = ["dm-0"], IsPartition = true });
+        Take("/dev/fake1");
         IReadOnlyList<CompletionResult> offers = Engine.Complete("New-BlkSnapshot -DevicePath ");
-        Assert.Equal(["/dev/fake0", "/dev/fake1", "/dev/store"], offers.Select(offer => offer.CompletionText));
-        Assert.Equal("64 MiB, Fake Disk, mounted on /srv/data", offers[0].ToolTip);
+        Assert.Equal(["/dev/fake0", "/dev/fake1", "/dev/probed", "/dev/store"], offers.Select(offer => offer.CompletionText));
+        Assert.Equal(
+            ["64 MiB, ext4, mounted on /srv/data, Fake Disk", "32 MiB, tracked", "8 MiB, xfs, part of dm-0, partition", "256 MiB"],
+            offers.Select(offer => offer.ToolTip));
+    }
+
+    [Fact]
+    public void Images_are_offered_where_one_can_use_them()
+    {
+        Take("/dev/fake1");
+        CompletionResult image = Assert.Single(Engine.Complete("Get-ChangedBlocks /dev/blksnap-image"));
+        Assert.Equal("32 MiB, image of /dev/fake1", image.ToolTip);
+        Assert.DoesNotContain(Engine.Complete("New-BlkSnapshot /dev/blksnap-image"), offer => offer.ToolTip.Contains("image of", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_device_that_does_not_answer_keeps_nobody_waiting()
+    {
+        using ManualResetEventSlim never = new();
+        using IDisposable slow = BlockDevices.Use(new SlowDevices(Driver, never));
+        Assert.Equal("256 MiB", Assert.Single(Engine.Complete("New-BlkSnapshot /dev/store")).ToolTip);
+        never.Set();
     }
 
     [Theory]
@@ -42,7 +65,8 @@ public sealed class CompletionTests : CmdletTest
         Assert.Equal(
             [$"{Driver.RuntimeFolder}/offer-file", $"{Driver.RuntimeFolder}/offer-folder/"],
             offers.Select(offer => offer.CompletionText));
-        Assert.Equal("5 B", offers[0].ToolTip);
+        Assert.Equal("file, 5 B", offers[0].ToolTip);
+        Assert.Matches("^directory, .* free on ", offers[1].ToolTip);
     }
 
     [Theory]
@@ -55,8 +79,7 @@ public sealed class CompletionTests : CmdletTest
         Snapshot snapshot = Take();
         CompletionResult offer = Assert.Single(Engine.Complete(line));
         Assert.Equal(snapshot.Id.ToString(), offer.CompletionText);
-        Assert.StartsWith("/dev/fake0, Taken, taken ", offer.ToolTip, StringComparison.Ordinal);
-        Assert.EndsWith("0 % of the storage used", offer.ToolTip, StringComparison.Ordinal);
+        Assert.Matches("^/dev/fake0, Taken, [0-9]+ (ms|s|min) old, 0 B of 256 MiB storage used \\(0 %\\)$", offer.ToolTip);
     }
 
     [Fact]
@@ -78,8 +101,32 @@ public sealed class CompletionTests : CmdletTest
     [Fact]
     public void Without_a_driver_nothing_is_offered_and_nothing_is_said()
     {
-        Replace(FakeFlavor.Absent);
+        Replace(SimulatedFlavor.Absent);
         Assert.DoesNotContain(Engine.Complete("Remove-BlkSnapshot -Id "), offer => Guid.TryParse(offer.CompletionText, out _));
         Assert.Empty(Run("$Error").Ok().Output);
+    }
+
+    [Fact]
+    public void Without_a_driver_devices_are_offered_all_the_same()
+    {
+        Replace(SimulatedFlavor.Absent);
+        Assert.Equal("256 MiB", Assert.Single(Engine.Complete("New-BlkSnapshot /dev/store")).ToolTip);
+        Assert.Empty(Run("$Error").Ok().Output);
+    }
+
+    /// <summary>Devices whose contents cannot be read in time.</summary>
+    private sealed class SlowDevices(IBlockDeviceSource devices, ManualResetEventSlim answer) : IBlockDeviceSource
+    {
+        public BlockDevice? FromPath(string path) => devices.FromPath(path);
+
+        public BlockDevice? FromId(DeviceId id) => devices.FromId(id);
+
+        public IEnumerable<BlockDevice> All() => devices.All();
+
+        public string? ProbeContent(BlockDevice device)
+        {
+            answer.Wait();
+            return "late";
+        }
     }
 }

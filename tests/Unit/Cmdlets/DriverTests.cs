@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
@@ -41,7 +40,7 @@ public sealed class DriverTests : CmdletTest
     [MemberData(nameof(Commands))]
     public void Without_a_driver_the_pipeline_ends(string command)
     {
-        Replace(FakeFlavor.Absent);
+        Replace(SimulatedFlavor.Absent);
         EngineResult result = Run(command);
         ErrorRecord error = result.Error("DriverNotFound", ErrorCategory.ObjectNotFound);
         Assert.True(result.IsTerminated);
@@ -52,7 +51,7 @@ public sealed class DriverTests : CmdletTest
     [MemberData(nameof(Commands))]
     public void Without_the_right_to_open_it_the_pipeline_ends(string command)
     {
-        Replace(FakeFlavor.NoPermission);
+        Replace(SimulatedFlavor.NoPermission);
         EngineResult result = Run(command);
         ErrorRecord error = result.Error("DriverAccessDenied", ErrorCategory.PermissionDenied);
         Assert.True(result.IsTerminated);
@@ -63,7 +62,7 @@ public sealed class DriverTests : CmdletTest
     [MemberData(nameof(Commands))]
     public void A_driver_of_another_generation_gets_no_request_but_VERSION(string command)
     {
-        Replace(FakeFlavor.Generation2);
+        Replace(SimulatedFlavor.Generation2);
         EngineResult result = Run(command);
         result.Error("UnsupportedGeneration", ErrorCategory.NotImplemented);
         Assert.True(result.IsTerminated);
@@ -73,9 +72,9 @@ public sealed class DriverTests : CmdletTest
     [Fact]
     public void A_node_without_a_driver_and_a_stranger_behind_it_are_told_apart()
     {
-        Replace(FakeFlavor.NodeOnly);
+        Replace(SimulatedFlavor.NodeOnly);
         Run("Get-BlkSnapshotDriver").Error("DriverNotFound", ErrorCategory.ObjectNotFound);
-        Replace(FakeFlavor.Stranger);
+        Replace(SimulatedFlavor.Stranger);
         Run("Get-BlkSnapshotDriver").Error("UnsupportedGeneration", ErrorCategory.NotImplemented);
     }
 
@@ -84,7 +83,7 @@ public sealed class DriverTests : CmdletTest
     [InlineData("Upstream")]
     public void A_driver_without_extensions_does_the_main_job(string flavor)
     {
-        Replace(Enum.Parse<FakeFlavor>(flavor));
+        Replace(Enum.Parse<SimulatedFlavor>(flavor));
         Snapshot snapshot = Take();
         Assert.Equal(["/dev/fake0"], snapshot.DevicePath);
         Assert.Null(snapshot.StorageUsed);

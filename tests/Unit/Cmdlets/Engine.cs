@@ -5,7 +5,6 @@ using System.Text.RegularExpressions;
 using Blksnap;
 using Blksnap.Abi;
 using Blksnap.Devices;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
@@ -45,10 +44,18 @@ internal sealed class Engine : IDisposable
     private readonly Runspace _runspace;
     private readonly CapturingHost _host;
 
-    public Engine(int columns = 120)
+    /// <summary>Opens a runspace.</summary>
+    /// <param name="columns">Width of the terminal.</param>
+    /// <param name="withCoreCommands">With the commands of PowerShell that its engine's package lacks.</param>
+    public Engine(int columns = 120, bool withCoreCommands = false)
     {
         _host = new CapturingHost(columns);
         InitialSessionState state = InitialSessionState.CreateDefault2();
+        if (withCoreCommands)
+        {
+            PwshHost.Commands.CoreCommands.AddTo(state);
+        }
+
         state.ThrowOnRunspaceOpenError = true;
         state.ImportPSModule(Manifest);
         _runspace = RunspaceFactory.CreateRunspace(_host, state);
@@ -99,6 +106,9 @@ internal sealed class Engine : IDisposable
         return [.. _host.Lines.Select(line => Regex.Replace(line, @"\e\[[0-9;]*m", string.Empty))];
     }
 
+    /// <summary>What was shown so far, as the host got it.</summary>
+    public IReadOnlyList<string> Screen => _host.Lines;
+
     /// <summary>A pipeline that is not started yet.</summary>
     public PowerShell Create(string script)
     {
@@ -134,12 +144,12 @@ internal sealed class Engine : IDisposable
     public void Dispose() => _runspace.Dispose();
 }
 
-/// <summary>A fake driver with some devices, and an engine over it.</summary>
+/// <summary>A simulated driver with some devices, and an engine over it.</summary>
 public abstract class CmdletTest : IDisposable
 {
     internal const long MiB = 1 << 20;
 
-    internal FakeDriver Driver { get; private set; }
+    internal SimulatedDriver Driver { get; private set; }
 
     internal Engine Engine { get; } = new();
 
@@ -151,15 +161,15 @@ public abstract class CmdletTest : IDisposable
 
     private protected CmdletTest()
     {
-        Driver = new FakeDriver();
+        Driver = new SimulatedDriver();
         (First, Second, Store) = AddDevices(Driver);
     }
 
     /// <summary>Replaces the driver by one of another kind, with devices of the same names.</summary>
-    internal void Replace(FakeFlavor flavor)
+    internal void Replace(SimulatedFlavor flavor)
     {
         Driver.Dispose();
-        Driver = new FakeDriver(flavor);
+        Driver = new SimulatedDriver(flavor);
         AddDevices(Driver);
     }
 
@@ -169,14 +179,14 @@ public abstract class CmdletTest : IDisposable
     internal Snapshot Take(string devices = "/dev/fake0", string storage = "/dev/store") =>
         Run($"New-BlkSnapshot {devices} -DiffStorage {storage}").Ok().Single<Snapshot>();
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         Engine.Dispose();
         Driver.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    private static (BlockDevice First, BlockDevice Second, BlockDevice Store) AddDevices(FakeDriver driver) => (
+    private static (BlockDevice First, BlockDevice Second, BlockDevice Store) AddDevices(SimulatedDriver driver) => (
         driver.AddDevice("/dev/fake0", 64 * MiB, change: device => device with { MountPoints = ["/srv/data"], Model = "Fake Disk" }),
         driver.AddDevice("/dev/fake1", 32 * MiB),
         driver.AddDevice("/dev/store", 256 * MiB));

@@ -4,7 +4,6 @@ using System.Reflection;
 using Blksnap;
 using Blksnap.Abi;
 using BlksnapPS;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 

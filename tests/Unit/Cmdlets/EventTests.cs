@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 using System.Diagnostics;
 using System.Management.Automation;
+using System.Reflection;
 using Blksnap;
 using Blksnap.Abi;
 using BlksnapPS.Events;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
@@ -54,7 +54,7 @@ public sealed class EventTests : CmdletTest
         SnapshotEvent received = Run("Get-BlkSnapshot | Wait-BlkSnapshotEvent -Timeout 10").Ok().Single<SnapshotEvent>();
         Assert.Equal(SnapshotEventKind.LowSpace, received.Kind);
         Assert.Equal(snapshot.Id, received.SnapshotId);
-        Assert.Equal((long)FakeDriver.DiffStorageMinimum * 512, received.RequestedBytes);
+        Assert.Equal((long)SimulatedDriver.DiffStorageMinimum * 512, received.RequestedBytes);
     }
 
     [Fact]
@@ -128,10 +128,8 @@ public sealed class EventTests : CmdletTest
         Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
         Driver.Corrupt(snapshot.Id, First.Id, Errno.EIO);
 
-        // The engine queues from pool threads, in any order.
         PSEventArgs[] received = [NextQueued("storage"), NextQueued("storage")];
-        SnapshotEventArgs[] ordered =
-            [.. received.Select(item => Assert.IsType<SnapshotEventArgs>(item.SourceEventArgs)).OrderBy(item => item.SequenceNumber)];
+        SnapshotEventArgs[] ordered = [.. received.Select(item => Assert.IsType<SnapshotEventArgs>(item.SourceEventArgs))];
         Assert.Equal((SnapshotEventKind.LowSpace, snapshot.Id, 16 * MiB), (ordered[0].Kind, ordered[0].SnapshotId, ordered[0].RequestedBytes));
         Assert.Equal((SnapshotEventKind.Corrupted, "/dev/fake0", Errno.EIO), (ordered[1].Kind, ordered[1].DevicePath, ordered[1].Error));
         Assert.Equal(ordered[0].SequenceNumber + 1, ordered[1].SequenceNumber);
@@ -153,6 +151,92 @@ public sealed class EventTests : CmdletTest
         Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
         Driver.Corrupt(snapshot.Id, First.Id, Errno.EIO);
         Assert.Equal(SnapshotEventKind.Corrupted, Assert.IsType<SnapshotEventArgs>(NextQueued("lost").SourceEventArgs).Kind);
+    }
+
+    [Fact]
+    public void A_registration_queues_in_order()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier many").Ok();
+        for (int i = 0; i < 200; i++)
+        {
+            Driver.RaiseEvent(snapshot.Id, 7);
+        }
+
+        Assert.True(Engine.Until(() => Engine.Events.ReceivedEvents.Count == 200));
+        long[] numbers = [.. Engine.Events.ReceivedEvents.Select(item => ((SnapshotEventArgs)item.SourceEventArgs).SequenceNumber)];
+        Assert.Equal(numbers.Order(), numbers);
+    }
+
+    [Fact]
+    public void Actions_run_in_order()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($$"""
+            $seen = [Collections.Generic.List[long]]::new()
+            $null = Register-BlkSnapshotEvent {{snapshot.Id}} -MessageData $seen -Action { $Event.MessageData.Add($EventArgs.SequenceNumber) }
+            """).Ok();
+        for (int i = 0; i < 100; i++)
+        {
+            Driver.RaiseEvent(snapshot.Id, 7);
+        }
+
+        Assert.True(Engine.Until(() => Run("$seen.Count").Ok().Single<int>() == 100));
+        long[] numbers = [.. Run("$seen").Ok().All<long>()];
+        Assert.Equal(numbers.Order(), numbers);
+    }
+
+    [Fact]
+    public void Requests_that_nobody_takes_do_not_pile_up_in_the_queue()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier storage").Ok();
+        foreach (long size in new[] { 16, 32, 48 })
+        {
+            Driver.RaiseLowSpace(snapshot.Id, size * MiB);
+        }
+
+        Assert.True(Engine.Until(() => Engine.Events.ReceivedEvents is [{ SourceEventArgs: SnapshotEventArgs { Coalesced: 2 } }]));
+        SnapshotEventArgs last = (SnapshotEventArgs)NextQueued("storage").SourceEventArgs;
+        Assert.Equal((48 * MiB, 4L), (last.RequestedBytes, last.SequenceNumber));
+
+        // One that was taken is not touched any more.
+        Driver.RaiseLowSpace(snapshot.Id, 64 * MiB);
+        Assert.Equal((64 * MiB, 0), NextQueued("storage").SourceEventArgs is SnapshotEventArgs next ? (next.RequestedBytes, next.Coalesced) : default);
+        Assert.Equal(48 * MiB, last.RequestedBytes);
+    }
+
+    [Fact]
+    public void A_registration_may_be_hidden_or_forwarded()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier hidden -SupportEvent").Ok();
+        Assert.True(Assert.Single(Engine.Events.GetEventSubscribers("hidden")).SupportEvent);
+
+        using System.Collections.Concurrent.BlockingCollection<PSEventArgs> forwarded = [];
+        EventHandler<PSEventArgs> handler = (_, arguments) => forwarded.Add(arguments);
+        typeof(PSEventManager).GetEvent("ForwardEvent", BindingFlags.Instance | BindingFlags.NonPublic)!
+            .GetAddMethod(nonPublic: true)!.Invoke(Engine.Events, [handler]);
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier away -Forward").Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.True(forwarded.TryTake(out PSEventArgs? sent, TimeSpan.FromSeconds(20)));
+        Assert.Equal(16 * MiB, Assert.IsType<SnapshotEventArgs>(sent.SourceEventArgs).RequestedBytes);
+    }
+
+    [Fact]
+    public void An_event_tells_how_fast_the_storage_fills_and_when_it_will_be_full()
+    {
+        Snapshot snapshot = Take(storage: "/dev/store:0+16MiB");
+        SnapshotEvent first = Run($"Wait-BlkSnapshotEvent {snapshot.Id}").Ok().Single<SnapshotEvent>();
+        Assert.Equal((16 * MiB, 0L, 16 * MiB), (first.Capacity, first.Used, first.Free));
+        Assert.Equal(0, first.FillRate);
+        Assert.Null(first.TimeToFull);
+
+        Driver.Write(First.Id, 0, 12 * MiB);
+        SnapshotEvent second = Run($"Wait-BlkSnapshotEvent {snapshot.Id}").Ok().Single<SnapshotEvent>();
+        Assert.Equal((16 * MiB, 12 * MiB, 4 * MiB), (second.Capacity, second.Used, second.Free));
+        Assert.True(second.FillRate > 0);
+        Assert.Equal(second.Free!.Value / second.FillRate!.Value, second.TimeToFull!.Value.TotalSeconds, 0.001);
     }
 
     [Fact]

@@ -4,27 +4,30 @@ using System.Xml.Linq;
 using Blksnap;
 using Blksnap.Abi;
 using BlksnapPS;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
 /// <summary>The views: what the engine prints, and every expression of the format file.</summary>
 public sealed class FormatTests : CmdletTest
 {
-    private static readonly XDocument s_file = XDocument.Load(Path.Combine(AppContext.BaseDirectory, "BlksnapPS.Format.ps1xml"));
+    private static readonly XElement[] s_views =
+        [.. Directory.GetFiles(AppContext.BaseDirectory, "*.Format.ps1xml").SelectMany(file => XDocument.Load(file).Descendants("View"))];
 
     /// <summary>A command for each type that has views.</summary>
     public static TheoryData<string, string> Outputs { get; } = new()
     {
         { "Blksnap.DriverInfo", "Get-BlkSnapshotDriver" },
+        { "Blksnap.Support.SupportCheck", "Test-BlkSnapshotSupport" },
         { "Blksnap.Snapshot", "Get-BlkSnapshot" },
         { "Blksnap.SnapshotDevice", "(Get-BlkSnapshot).Devices" },
         { "Blksnap.SnapshotImage", "Get-BlkSnapshotImage" },
         { "Blksnap.DiffStorage", "Get-DiffStorage" },
         { "Blksnap.DiffStorageRange", "(Get-DiffStorage).Ranges" },
         { "Blksnap.Tracker", "Get-BlkTracker" },
+        { "Blksnap.ChangeToken", "(Get-BlkSnapshotImage).ChangeToken" },
         { "Blksnap.ChangedRange", "Get-ChangedBlocks /dev/fake0" },
         { "Blksnap.SnapshotEvent", "Get-BlkSnapshot | Wait-BlkSnapshotEvent -Timeout 10" },
+        { "Blksnap.DiffStorageAutoExtend", "[Blksnap.DiffStorageAutoExtend]@{ SnapshotId = [guid]::NewGuid(); Directory = '/srv' }" },
     };
 
     private void Prepare()
@@ -36,13 +39,13 @@ public sealed class FormatTests : CmdletTest
     }
 
     private static XElement View(string type, string control) => Assert.Single(
-        s_file.Descendants("View"),
+        s_views,
         view => view.Element("ViewSelectedBy")!.Element("TypeName")!.Value == type && view.Element(control) is not null);
 
     [Fact]
     public void Every_type_with_a_view_is_put_out_by_a_command() => Assert.Equal(
         Outputs.Select(row => (string)row[0]).Order(StringComparer.Ordinal),
-        s_file.Descendants("TypeName").Select(name => name.Value).Distinct().Order(StringComparer.Ordinal));
+        s_views.Descendants("TypeName").Select(name => name.Value).Distinct().Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Outputs))]
@@ -51,6 +54,62 @@ public sealed class FormatTests : CmdletTest
         Prepare();
         PSObject item = Run(command).Ok().Output[0];
         Assert.Equal(type, item.BaseObject.GetType().FullName);
+        CheckExpressions(type, item);
+    }
+
+    [Theory]
+    [MemberData(nameof(Outputs))]
+    public void Objects_of_a_job_or_a_file_have_the_same_views(string type, string command)
+    {
+        Prepare();
+
+        // One level deep is how jobs and remote sessions send, where the type does not ask for more.
+        using Engine engine = new(columns: 160, withCoreCommands: true);
+        engine.Run($"$live = @({command})[0]; $kept = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($live, 1))").Ok();
+        PSObject kept = PSObject.AsPSObject(engine.Variable("kept")!);
+        Assert.Equal("Deserialized." + type, kept.TypeNames[0]);
+        CheckExpressions(type, kept);
+
+        foreach (string form in new[] { "Format-Table", "Format-List" })
+        {
+            Assert.Equal(Shown(engine, $"$live | {form}"), Shown(engine, $"$kept | {form}"));
+        }
+    }
+
+    // What the user sees; ages grow meanwhile.
+    private static string Shown(Engine engine, string command)
+    {
+        int before = engine.Screen.Count;
+        engine.Run($"{command} | Out-Default").Ok();
+        return System.Text.RegularExpressions.Regex.Replace(string.Join('\n', engine.Screen.Skip(before - 1)), @" *\d+ (ms|s|min)( \d+ s)?\b", " AGE");
+    }
+
+    [Fact]
+    public void Objects_of_a_job_or_a_file_bind_by_their_properties()
+    {
+        Prepare();
+        Run("$kept = [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize((Get-BlkSnapshot), 1))").Ok();
+        Assert.Equal("/dev/blksnap-image0", Run("$kept.Images[0].ImagePath").Ok().Single<string>().Replace('1', '0'));
+        Assert.Equal(SnapshotState.Taken, Run("$kept | Get-BlkSnapshot").Ok().Single<Snapshot>().State);
+        Assert.Single(Run("$kept | Get-DiffStorage").Ok().Output);
+        Assert.Single(Run("$kept.Images | Get-BlkTracker").Ok().Output);
+        Assert.Single(Run("$kept | Get-ChangedBlocks").Ok().Output);
+        Assert.Empty(Run("$kept | Get-ChangedBlocks -Since $kept").Ok().Output);
+        Assert.Empty(Run("$kept | Remove-BlkSnapshot").Ok().Output);
+        Assert.Empty(Driver.Snapshots);
+    }
+
+    [Fact]
+    public void A_state_has_a_colour_where_the_output_is_no_plain_text()
+    {
+        Assert.Equal("Taken", Run("$PSStyle.OutputRendering = 'PlainText'; [BlksnapPS.DisplayText]::State('Taken')").Ok().Single<string>());
+        Assert.Equal("\e[32mTaken\e[0m", Run("$PSStyle.OutputRendering = 'Ansi'; [BlksnapPS.DisplayText]::State('Taken')").Ok().Single<string>());
+        Assert.Equal("NotTaken", Run("[BlksnapPS.DisplayText]::State('NotTaken')").Ok().Single<string>());
+        Run("$PSStyle.OutputRendering = 'Host'").Ok();
+    }
+
+    private void CheckExpressions(string type, PSObject item)
+    {
         Engine.With("item", item);
         foreach (XElement view in new[] { View(type, "TableControl"), View(type, "ListControl") })
         {
@@ -70,7 +129,7 @@ public sealed class FormatTests : CmdletTest
     }
 
     [Theory]
-    [InlineData("Get-BlkSnapshot", "Id State DevicePath Use Storage Taken", "Taken /dev/fake0 0 % 64 MiB")]
+    [InlineData("Get-BlkSnapshot", "Id State DevicePath Use Storage Age", "Taken /dev/fake0 0 % 64 MiB")]
     [InlineData("Get-DiffStorage", "SnapshotId Capacity Used Free Use On", "64 MiB 0 B 64 MiB 0 % /dev/store")]
     [InlineData("(Get-DiffStorage).Ranges", "DevicePath Offset Length Used FilePath", "/dev/store 16777216 64 MiB 0 B")]
     [InlineData("Get-BlkTracker", "DevicePath Size BlockSize Snapshot Generation", "/dev/fake0 64 MiB 64 KiB 2")]
@@ -94,6 +153,31 @@ public sealed class FormatTests : CmdletTest
     [InlineData(long.MaxValue, "8 EiB")]
     [InlineData(null, "")]
     public void Sizes_are_readable(long? bytes, string text) => Assert.Equal(text, DisplayText.Size(bytes));
+
+    [Theory]
+    [InlineData(0.0004, "0 ms")]
+    [InlineData(0.25, "250 ms")]
+    [InlineData(59, "59 s")]
+    [InlineData(61, "1 min 1 s")]
+    [InlineData(3600, "1 h")]
+    [InlineData(90061, "1 d 1 h")]
+    public void Spans_are_readable(double seconds, string text) => Assert.Equal(text, DisplayText.Duration(TimeSpan.FromSeconds(seconds)));
+
+    [Fact]
+    public void Ages_are_spans_that_are_never_negative()
+    {
+        Assert.Matches("^2 h", DisplayText.Age(DateTime.Now.AddHours(-2.5)));
+        Assert.Equal("0 ms", DisplayText.Age(DateTime.Now.AddHours(1)));
+        Assert.Equal(string.Empty, DisplayText.Age(null));
+        Assert.EndsWith(" ago)", DisplayText.TimeAndAge(DateTime.Now), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rates_are_readable_and_empty_where_unknown()
+    {
+        Assert.Equal("1.5 KiB/s", DisplayText.Rate(1536.7));
+        Assert.Equal(string.Empty, DisplayText.Rate(null));
+    }
 
     [Fact]
     public void Shares_are_per_cent_and_empty_where_unknown()

@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
@@ -15,7 +14,7 @@ public sealed class NewBlkSnapshotTests : CmdletTest
 
         Assert.Equal(SnapshotState.Taken, snapshot.State);
         Assert.Equal(["/dev/fake0"], snapshot.DevicePath);
-        Assert.Equal(256 * MiB, snapshot.StorageCapacity);
+        Assert.Equal((256 * MiB) - (2 * 128 * 1024), snapshot.StorageCapacity);
         Assert.Equal("/dev/blksnap-image0", Assert.Single(snapshot.Images).ImagePath);
         Assert.Equal(FreezeVerdict.Frozen, Assert.Single(snapshot.Devices).Freeze);
         Assert.Equal([5, 7, 8], Driver.MutatingRequests.Select(request => request.Number));
@@ -134,5 +133,29 @@ public sealed class NewBlkSnapshotTests : CmdletTest
         Driver.FailRequest(5, Errno.EPERM);
         ErrorRecord error = Run("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store").Error("DriverAccessDenied", ErrorCategory.PermissionDenied);
         Assert.Contains("sudo", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_mark_for_more_storage_can_be_set()
+    {
+        Snapshot snapshot = Run("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store:0+16MiB -LowSpaceMark 12MB").Ok().Single<Snapshot>();
+        Assert.Equal([5, 7, 68, 8], Driver.MutatingRequests.Select(request => request.Number));
+        Assert.Equal(12 * MiB, Run("(Get-DiffStorage).LowSpaceMark").Ok().Single<long>());
+        Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>();
+        Driver.Write(First.Id, 0, 4 * MiB);
+        Assert.Equal(12 * MiB, Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>().Free);
+
+        // It stays whatever is added.
+        Run("Get-BlkSnapshot | Add-DiffStorage -Path /dev/store:16MiB+64MiB").Ok();
+        Assert.Equal(12 * MiB, Run("(Get-DiffStorage).LowSpaceMark").Ok().Single<long>());
+    }
+
+    [Fact]
+    public void A_driver_that_cannot_set_the_mark_is_told_so_before_anything_is_made()
+    {
+        Driver.Extensions = 0xFUL << 32;
+        Run("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store -LowSpaceMark 12MB").Error("ExtensionMissing", ErrorCategory.NotImplemented);
+        Assert.Empty(Driver.MutatingRequests);
+        Run("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store").Ok();
     }
 }

@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 

@@ -2,7 +2,6 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Abi;
-using Unit.Fake;
 
 namespace Unit.Cmdlets;
 
@@ -17,7 +16,7 @@ public sealed class TrackerTests : CmdletTest
         IReadOnlyList<Tracker> trackers = Run("Get-BlkTracker").Ok().All<Tracker>();
         Assert.Equal(["/dev/fake0", "/dev/fake1"], trackers.Select(tracker => tracker.DevicePath));
         Assert.Equal(1, trackers[0].SnapshotNumber);
-        Assert.Equal((64 * MiB, (long)FakeTracker.BlockSize), (trackers[0].Size, trackers[0].BlockSize));
+        Assert.Equal((64 * MiB, (long)SimulatedTracker.BlockSize), (trackers[0].Size, trackers[0].BlockSize));
         Assert.True(trackers[0].Present);
     }
 

@@ -71,6 +71,18 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
+    public void WhatADeviceIsMadeOfIsRead()
+    {
+        AddDevice("loop0", "7:0", ("size", "8"), ("loop/backing_file", "/mnt/with blank/disk.img"));
+        AddDevice("loop1", "7:1", ("size", "8"), ("loop/backing_file", "/proc/file"));
+        Write("sys/devices/dm-0/slaves/vda1/dev", "254:1\n");
+        Assert.Equal([new DeviceId(254, 1)], _devices.FromId(new DeviceId(253, 0))!.MadeOf);
+        Assert.Equal([new DeviceId(254, 1)], _devices.FromId(new DeviceId(7, 0))!.MadeOf);
+        Assert.Empty(_devices.FromId(new DeviceId(7, 1))!.MadeOf);
+        Assert.Empty(_devices.FromId(new DeviceId(254, 0))!.MadeOf);
+    }
+
+    [Fact]
     public void AllDevicesAreListed()
         => Assert.Equal(["252:0", "253:0", "254:0", "254:1"], _devices.All().Select(device => device.Id.ToString()));
 

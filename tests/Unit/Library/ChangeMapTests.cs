@@ -69,6 +69,39 @@ public sealed class ChangeMapTests
         Assert.Equal([new ByteRange(0, 6 * BlockSize)], ChangeMap.GetRanges(map, 0, BlockSize, 6 * BlockSize, 2 * BlockSize));
     }
 
+    [Theory]
+    [InlineData(11)]
+    [InlineData(12)]
+    [InlineData(13)]
+    [InlineData(14)]
+    public void ShortRangesAreWidenedAndNothingIsLost(int seed)
+    {
+        Random random = new(seed);
+        for (int round = 0; round < 200; round++)
+        {
+            byte[] map = MakeMap(random);
+            byte since = (byte)random.Next(255);
+            long gap = random.Next(2) == 0 ? 0 : random.NextInt64(3L * BlockSize);
+            long minimum = random.NextInt64(20L * BlockSize);
+            long size = ((long)map.Length * BlockSize) - (512 * random.NextInt64(BlockSize / 512));
+            List<ByteRange> exact = SimpleLoop(map, since, size, 0);
+            List<ByteRange> wide = [.. ChangeMap.GetRanges(map, since, BlockSize, size, gap, minimum)];
+
+            Assert.All(exact, range => Assert.Single(wide, other => other.Offset <= range.Offset && range.End <= other.End));
+            Assert.All(wide, range => Assert.InRange(range.Length, Math.Min(minimum, size), size));
+            Assert.All(wide, range => Assert.InRange(range.Offset, 0, size - range.Length));
+            Assert.All(wide.Zip(wide.Skip(1)), pair => Assert.True(pair.Second.Offset - pair.First.End > gap));
+
+            // Nothing is read for no reason: every range begins with a change, except one that the end of the device pushed back.
+            Assert.All(wide, range => Assert.True(exact.Exists(change => change.Offset == range.Offset) || size - range.Offset == minimum || range.Offset == 0));
+        }
+    }
+
+    [Fact]
+    public void ARangeAtTheEndIsWidenedToTheFront() => Assert.Equal(
+        [new ByteRange(0, 3 * BlockSize), new ByteRange((7 * BlockSize) + 512, 3 * BlockSize)],
+        ChangeMap.GetRanges([1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], 0, BlockSize, (10 * BlockSize) + 512, 0, 3 * BlockSize));
+
     private static byte[] MakeMap(Random random)
     {
         // Single blocks, long runs and both edges of the number all have to occur.

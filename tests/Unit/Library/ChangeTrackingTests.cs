@@ -2,16 +2,16 @@
 using Blksnap;
 using Blksnap.Abi;
 using Blksnap.Devices;
+using Blksnap.Snapshots;
 using Blksnap.Tracking;
-using Unit.Fake;
 
 namespace Unit.Library;
 
 public sealed class ChangeTrackingTests : IDisposable
 {
-    private const int Block = FakeTracker.BlockSize;
+    private const int Block = SimulatedTracker.BlockSize;
 
-    private readonly FakeDriver _fake;
+    private readonly SimulatedDriver _fake;
     private readonly BlksnapDriver _driver;
     private readonly ChangeTracking _tracking;
     private readonly BlockDevice _device;
@@ -19,7 +19,7 @@ public sealed class ChangeTrackingTests : IDisposable
 
     public ChangeTrackingTests()
     {
-        _fake = new FakeDriver();
+        _fake = new SimulatedDriver();
         _driver = BlksnapDriver.Open();
         _tracking = new ChangeTracking(_driver);
         _device = _fake.AddDevice("/dev/fake0", (64 * Block) + 4096);
@@ -68,7 +68,7 @@ public sealed class ChangeTrackingTests : IDisposable
         Snapshot();
         _fake.Write(_device.Id, 10 * Block, 1);
 
-        ChangedRange[] changed = [.. _tracking.GetChangedRanges(_device.Id, new ChangeToken(before.Generation, before.SnapshotNumber))];
+        ChangedRange[] changed = [.. _tracking.GetChangedRanges(_device.Id, [before.ChangeToken!])];
         Assert.Equal([(2L * Block, 2L * Block), (64L * Block, 4096L)], changed.Select(range => (range.Offset, range.Length)));
         Assert.All(changed, range => Assert.Equal("/dev/fake0", range.DevicePath));
     }
@@ -98,9 +98,8 @@ public sealed class ChangeTrackingTests : IDisposable
     public void AnotherGenerationBreaksTheChain()
     {
         Snapshot();
-        BlksnapException e = Assert.Throws<BlksnapException>(() => _tracking.GetChangedRanges(_device.Id, new ChangeToken(Guid.NewGuid(), 1)));
+        BlksnapException e = Assert.Throws<BlksnapException>(() => _tracking.GetChangedRanges(_device.Id, [new ChangeToken { Generation = Guid.NewGuid(), SnapshotNumber = 1 }]));
         Assert.Equal(ErrorIds.ChangedBlocksGeneration, e.ErrorId);
-        Assert.DoesNotContain(3, _fake.RequestNumbers);
     }
 
     [Fact]
@@ -109,8 +108,8 @@ public sealed class ChangeTrackingTests : IDisposable
         Snapshot();
         Tracker tracker = _tracking.GetTracker(_device.Id);
         BlksnapException e = Assert.Throws<BlksnapException>(
-            () => _tracking.GetChangedRanges(_device.Id, new ChangeToken(tracker.Generation, 2)));
-        Assert.Equal(ErrorIds.ChangedBlocksGeneration, e.ErrorId);
+            () => _tracking.GetChangedRanges(_device.Id, [tracker.ChangeToken! with { SnapshotNumber = 2 }]));
+        Assert.Equal(ErrorIds.ChangedBlocksNumberWrap, e.ErrorId);
     }
 
     [Fact]
@@ -121,32 +120,153 @@ public sealed class ChangeTrackingTests : IDisposable
         _driver.DestroySnapshot(_fake.Snapshots[0].Id);
         Snapshot();
         Tracker tracker = _tracking.GetTracker(_device.Id);
-        Assert.Empty(_tracking.GetChangedRanges(_device.Id, new ChangeToken(tracker.Generation, tracker.SnapshotNumber)));
+        Assert.Empty(_tracking.GetChangedRanges(_device.Id, [tracker.ChangeToken!]));
+    }
+
+    [Theory]
+    [InlineData(nameof(SimulatedFlavor.Own))]
+    [InlineData(nameof(SimulatedFlavor.Reference))]
+    [InlineData(nameof(SimulatedFlavor.Upstream))]
+    public void NumbersThatAreUsedUpBreakEveryChain(string flavor)
+    {
+        using SimulatedDriver fake = new(Enum.Parse<SimulatedFlavor>(flavor));
+        DeviceId device = fake.AddDevice("/dev/fake0", 16 * Block).Id;
+        using BlksnapDriver driver = BlksnapDriver.Open();
+        ChangeTracking tracking = new(driver);
+        List<ChangeToken> before = [];
+        List<ChangeToken> after = [];
+        for (int i = 0; i < 300; i++)
+        {
+            Guid id = driver.CreateSnapshot([device]);
+            driver.AppendStorage(id, device, [new ByteRange(0, 1 << 20)]);
+            driver.TakeSnapshot(id);
+            ChangeToken token = tracking.GetTracker(device).ChangeToken!;
+            if (before.Count == 0 || token.Generation == before[0].Generation)
+            {
+                before.Add(token);
+            }
+            else
+            {
+                after.Add(token);
+
+                // Also at the very first take of the new generation no token of the old one may give an increment.
+                if (after.Count <= 2)
+                {
+                    Assert.All(before, old => Assert.Contains(Broken(tracking, device, old), new[] { ErrorIds.ChangedBlocksNumberWrap, ErrorIds.ChangedBlocksGeneration }));
+                    Assert.Equal(ErrorIds.ChangedBlocksNumberWrap, Broken(tracking, device, before[^1]));
+                }
+
+                if (after.Count == 1)
+                {
+                    Assert.All(before, old => Assert.Equal(ErrorIds.ChangedBlocksNumberWrap, Broken(tracking, device, old)));
+                }
+            }
+
+            driver.DestroySnapshot(id);
+        }
+
+        Assert.Equal(254, before.Count);
+
+        // Other drivers give the first snapshot of the new generation the last number of the old one.
+        Guid last = driver.CreateSnapshot([device]);
+        driver.AppendStorage(last, device, [new ByteRange(0, 1 << 20)]);
+        driver.TakeSnapshot(last);
+        if (flavor == nameof(SimulatedFlavor.Own))
+        {
+            Assert.All(after, token => tracking.GetChangedRanges(device, [token]));
+        }
+        else
+        {
+            Assert.Equal(ErrorIds.ChangedBlocksNumberWrap, Broken(tracking, device, after[0]));
+        }
     }
 
     [Fact]
-    public void NumberThatWrapsIsNoticed()
+    public void EachBrokenChainHasItsReason()
     {
-        Guid id = Snapshot();
-        Tracker first = _tracking.GetTracker(_device.Id);
-        for (int i = 0; i < 254; i++)
+        Snapshot();
+        ChangeToken token = _tracking.GetTracker(_device.Id).ChangeToken!;
+        Assert.Empty(_tracking.GetChangedRanges(_device.Id, [token]));
+        Assert.Equal(ErrorIds.ChangedBlocksOtherDevice, Broken(_tracking, _device.Id, token with { Device = "240:99", Generation = Guid.NewGuid() }));
+        Assert.Equal(ErrorIds.ChangedBlocksResized, Broken(_tracking, _device.Id, token with { Size = 5 }));
+        Assert.Equal(ErrorIds.ChangedBlocksReboot, Broken(_tracking, _device.Id, token with { BootId = Guid.NewGuid() }));
+        Assert.Equal(ErrorIds.ChangedBlocksNumberWrap, Broken(_tracking, _device.Id, token with { SnapshotNumber = 2 }));
+        using (SystemBoot.Use(Guid.NewGuid()))
         {
-            _driver.DestroySnapshot(id);
-            id = Snapshot();
+            Assert.Equal(ErrorIds.ChangedBlocksReboot, Broken(_tracking, _device.Id, token));
+        }
+    }
+
+    [Fact]
+    public void DeviceThatWasReplacedOrResizedBreaksTheChain()
+    {
+        _driver.DestroySnapshot(Snapshot());
+        ChangeToken token = _tracking.GetTracker(_device.Id).ChangeToken!;
+        _driver.RemoveTracker(_device.Id);
+        Guid id = Snapshot();
+        Assert.Equal(ErrorIds.ChangedBlocksGeneration, Broken(_tracking, _device.Id, token));
+        _driver.DestroySnapshot(id);
+
+        _fake.ChangeDevice(_device.Id, device => device with { Size = 32 * Block });
+        _driver.RemoveTracker(_device.Id);
+        Snapshot();
+        Assert.Equal(ErrorIds.ChangedBlocksResized, Broken(_tracking, _device.Id, token));
+    }
+
+    [Fact]
+    public void OfSeveralTokensADeviceFindsItsOwn()
+    {
+        Guid id = _driver.CreateSnapshot([_device.Id, _storage.Id]);
+        _driver.AppendStorage(id, _storage.Id, [new ByteRange(0, 1 << 20)]);
+        _driver.TakeSnapshot(id);
+        ChangeToken[] tokens = [.. _tracking.GetTrackers().Select(tracker => tracker.ChangeToken!)];
+        _driver.DestroySnapshot(id);
+        _fake.Write(_storage.Id, 3 * Block, 1);
+        id = _driver.CreateSnapshot([_device.Id, _storage.Id]);
+        _driver.AppendStorage(id, _storage.Id, [new ByteRange(0, 1 << 20)]);
+        _driver.TakeSnapshot(id);
+        Assert.Empty(_tracking.GetChangedRanges(_device.Id, tokens));
+        Assert.Equal(3 * Block, Assert.Single(_tracking.GetChangedRanges(_storage.Id, tokens)).Offset);
+        Assert.Equal(ErrorIds.ChangedBlocksOtherDevice, Broken(_tracking, _storage.Id, tokens[0]));
+    }
+
+    [Fact]
+    public void MapOfADeviceThatIsGoneIsNotOneWithoutChanges()
+    {
+        Snapshot();
+        ChangeToken token = _tracking.GetTracker(_device.Id).ChangeToken!;
+        _fake.RemoveDevice(_device.Id);
+        Assert.Equal(ErrorIds.DeviceNotFound, Broken(_tracking, _device.Id, token));
+        Assert.Null(_tracking.GetTrackers()[0].ChangeToken);
+    }
+
+    [Fact]
+    public void ImageCarriesTheTokenOfItsOwnTake()
+    {
+        SnapshotManager manager = new(_driver);
+        Guid id = Snapshot();
+        ChangeToken token = Assert.Single(manager.Get(id).Images).ChangeToken!;
+        Assert.Equal(_tracking.GetTracker(_device.Id).ChangeToken, token);
+        Assert.Equal(("/dev/fake0", _device.Id.ToString(), (64 * Block) + 4096L, (byte)1), (token.DevicePath, token.Device, token.Size, token.SnapshotNumber));
+        Assert.NotNull(token.BootId);
+    }
+
+    [Fact]
+    public void TokenIsOneLineToo()
+    {
+        Snapshot();
+        ChangeToken token = _tracking.GetTracker(_device.Id).ChangeToken!;
+        Assert.Equal(token, ChangeToken.Parse(token.ToString()));
+        ChangeToken odd = token with { DevicePath = "/dev/odd;path=1=2", Size = null, BootId = null };
+        Assert.Equal(odd, ChangeToken.Parse(odd.ToString()));
+        ChangeToken bare = new() { Generation = token.Generation, SnapshotNumber = 7 };
+        Assert.Equal(bare, ChangeToken.Parse($"  {bare} "));
+        foreach (string text in new[] { "", "1", "generation=1;number=1", $"generation={token.Generation}", $"{bare};size=many", $"{bare};boot=1", $"{bare};device=sda", $"{bare};x" })
+        {
+            Assert.False(ChangeToken.TryParse(text, out _), text);
         }
 
-        Assert.Equal(255, _tracking.GetTracker(_device.Id).SnapshotNumber);
-        Assert.Equal(
-            ErrorIds.ChangedBlocksGeneration,
-            Assert.Throws<BlksnapException>(() => _tracking.GetChangedRanges(_device.Id, new ChangeToken(first.Generation, first.SnapshotNumber))).ErrorId);
-
-        // One more: the generation stays, the number falls.
-        Tracker wrapped = _tracking.GetTracker(_device.Id);
-        _driver.DestroySnapshot(id);
-        Snapshot();
-        Assert.Equal(
-            ErrorIds.ChangedBlocksGeneration,
-            Assert.Throws<BlksnapException>(() => _tracking.GetChangedRanges(_device.Id, new ChangeToken(wrapped.Generation, wrapped.SnapshotNumber))).ErrorId);
+        Assert.Throws<FormatException>(() => ChangeToken.Parse("no token"));
     }
 
     [Fact]
@@ -170,7 +290,7 @@ public sealed class ChangeTrackingTests : IDisposable
     public void ShortMapIsAnErrorAndNotAnEmptyIncrement()
     {
         // A driver of the first patch set answers 0 bytes where others refuse: that is not "nothing changed".
-        using FakeDriver fake = new(FakeFlavor.Upstream);
+        using SimulatedDriver fake = new(SimulatedFlavor.Upstream);
         BlockDevice device = fake.AddDevice("/dev/fake0", 4 * Block);
         using BlksnapDriver driver = BlksnapDriver.Open();
         Guid id = driver.CreateSnapshot([device.Id]);
@@ -182,11 +302,11 @@ public sealed class ChangeTrackingTests : IDisposable
     }
 
     [Theory]
-    [InlineData(nameof(FakeFlavor.Reference))]
-    [InlineData(nameof(FakeFlavor.Upstream))]
+    [InlineData(nameof(SimulatedFlavor.Reference))]
+    [InlineData(nameof(SimulatedFlavor.Upstream))]
     public void OtherDriversWorkAsWell(string flavor)
     {
-        using FakeDriver fake = new(Enum.Parse<FakeFlavor>(flavor));
+        using SimulatedDriver fake = new(Enum.Parse<SimulatedFlavor>(flavor));
         BlockDevice device = fake.AddDevice("/dev/fake0", (4 * Block) + 512);
         using BlksnapDriver driver = BlksnapDriver.Open();
         Guid id = driver.CreateSnapshot([device.Id]);
@@ -195,6 +315,17 @@ public sealed class ChangeTrackingTests : IDisposable
         driver.TakeSnapshot(id);
         ChangedRange range = Assert.Single(new ChangeTracking(driver).GetChangedRanges(device.Id));
         Assert.Equal((4L * Block, 512L), (range.Offset, range.Length));
+    }
+
+    private static string Broken(ChangeTracking tracking, DeviceId device, ChangeToken token)
+    {
+        BlksnapException e = Assert.Throws<BlksnapException>(() => tracking.GetChangedRanges(device, [token]));
+        if (e.ErrorId.StartsWith("ChangedBlocks", StringComparison.Ordinal))
+        {
+            Assert.Contains("full backup", e.Message, StringComparison.Ordinal);
+        }
+
+        return e.ErrorId;
     }
 
     private Guid Snapshot()

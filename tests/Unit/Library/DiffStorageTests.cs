@@ -5,7 +5,6 @@ using Blksnap.Devices;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
 using Tmds.Linux;
-using Unit.Fake;
 
 namespace Unit.Library;
 
@@ -13,7 +12,7 @@ public sealed class DiffStorageTests : IDisposable
 {
     private const long Size = 64 << 20;
 
-    private readonly FakeDriver _fake = new();
+    private readonly SimulatedDriver _fake = new();
     private readonly BlksnapDriver _driver = BlksnapDriver.Open();
     private readonly SnapshotManager _manager;
     private readonly BlockDevice _origin;
@@ -135,6 +134,106 @@ public sealed class DiffStorageTests : IDisposable
         _fake.AddDevice("/dev/store", Size);
         Snapshot snapshot = _manager.Create(new SnapshotRequest { Devices = [_origin], Storage = [DiffStorageSpec.Parse("/dev/store", 8 << 20)] });
         Assert.Equal(8L << 20, snapshot.StorageCapacity);
+    }
+
+    [Fact]
+    public void EndsOfAWholeDeviceStayUnusedAndAreCleared()
+    {
+        // Not a multiple of 64 KiB: the unused end begins at one.
+        BlockDevice store = _fake.AddDevice("/dev/store", Size + 4096, "ext4");
+        Assert.Throws<BlksnapException>(() => _manager.Create(Request("/dev/store")));
+        Assert.Empty(_fake.Cleared);
+
+        Snapshot snapshot = _manager.Create(Request("/dev/store") with { Force = true });
+        DiffStorageRange range = Assert.Single(_manager.GetStorage(snapshot.Id).Ranges);
+        Assert.Equal((128L << 10, Size - (256 << 10)), (range.Offset, range.Length));
+        Assert.Equal([(store.Id, 0L, 128L << 10), (store.Id, Size - (128 << 10), (128L << 10) + 4096)], _fake.Cleared);
+
+        _manager.Remove(snapshot.Id);
+        _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store"));
+    }
+
+    [Fact]
+    public void NothingIsClearedBeforeTheSnapshotIsTaken()
+    {
+        _fake.AddDevice("/dev/store", Size, "ext4");
+        _fake.FailRequest(8, Errno.ETIMEDOUT);
+        Assert.Throws<BlksnapException>(() => _manager.Create(Request("/dev/store") with { Force = true }));
+        Assert.Empty(_fake.Cleared);
+    }
+
+    [Fact]
+    public void NamedRangesAndTheirDeviceAreNotCleared()
+    {
+        _fake.AddDevice("/dev/store", Size);
+        Snapshot snapshot = _manager.Create(Request("/dev/store:0+64M"));
+        Assert.Equal(Size, snapshot.StorageCapacity);
+        Assert.Empty(_fake.Cleared);
+    }
+
+    [Fact]
+    public void StorageOfOthersIsNotCleared()
+    {
+        BlockDevice other = _fake.AddDevice("/dev/fake1", Size);
+        BlockDevice store = _fake.AddDevice("/dev/store", Size);
+        _manager.Create(Request("/dev/store:64K+4K"));
+        Snapshot second = _manager.Create(Request("/dev/store") with { Devices = [other] });
+        Assert.Equal([(store.Id, Size - (128 << 10), 128L << 10)], _fake.Cleared);
+
+        // Also what is given later, and where a partition is named and then its disk.
+        BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
+        _fake.AddDevice("/dev/disk1", Size / 2, null, device => device with { IsPartition = true, Disk = disk.Id });
+        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk1:0+4K"));
+        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk"));
+        Assert.Single(_fake.Cleared);
+
+        BlockDevice more = _fake.AddDevice("/dev/more", Size);
+        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/more", 1 << 20));
+        Assert.Equal((more.Id, 0L, 128L << 10), _fake.Cleared[^1]);
+        Assert.Equal(2, _fake.Cleared.Count);
+    }
+
+    [Fact]
+    public void DeviceWithoutRoomBetweenItsEndsIsTooSmall()
+    {
+        _fake.AddDevice("/dev/store", 256 << 10);
+        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store")));
+        Assert.Equal(ErrorIds.StorageTooSmall, e.ErrorId);
+        _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store:0+256K"));
+    }
+
+    [Fact]
+    public void DeviceAboveTheOriginIsNotStorage()
+    {
+        BlockDevice part = _fake.AddDevice("/dev/fake0p1", Size, null, device => device with { IsPartition = true, Disk = _origin.Id });
+        BlockDevice raid = _fake.AddDevice("/dev/raid", Size, null, device => device with { MadeOf = [part.Id] });
+        BlockDevice volume = _fake.AddDevice("/dev/volume", Size, null, device => device with { MadeOf = [raid.Id] });
+        _fake.AddDevice("/dev/volume1", Size, null, device => device with { IsPartition = true, Disk = volume.Id });
+        _fake.AddDevice("/dev/beside", Size, null, device => device with { MadeOf = [new DeviceId(1, 1)] });
+        foreach (string text in new[] { "/dev/raid", "/dev/volume", "/dev/volume1", "/dev/volume:0+1M" })
+        {
+            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Check(Request(text) with { Force = true }));
+            Assert.Equal(ErrorIds.StorageAboveOrigin, e.ErrorId);
+            Assert.Contains("/dev/fake0", e.Message, StringComparison.Ordinal);
+        }
+
+        // The partition is a part of the origin: what is written to it is known to be storage.
+        _manager.Check(Request("/dev/fake0p1:0+1M"));
+        _manager.Check(Request("/dev/beside"));
+
+        Snapshot snapshot = _manager.Create(Request("/dev/beside"));
+        Assert.Equal(
+            ErrorIds.StorageAboveOrigin,
+            Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse("/dev/raid"))).ErrorId);
+    }
+
+    [Fact]
+    public void OriginsSideBySideOnOneDiskAreNotAboveEachOther()
+    {
+        BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
+        BlockDevice one = _fake.AddDevice("/dev/one", Size, null, device => device with { MadeOf = [disk.Id] });
+        _fake.AddDevice("/dev/two", Size, null, device => device with { MadeOf = [disk.Id] });
+        _manager.Check(Request("/dev/two") with { Devices = [one] });
     }
 
     [ExtentFact]

@@ -2,7 +2,6 @@
 using Blksnap;
 using Blksnap.Abi;
 using Blksnap.Devices;
-using Unit.Fake;
 
 namespace Unit.Library;
 
@@ -10,7 +9,7 @@ public sealed class DriverRequestTests : IDisposable
 {
     private const long Size = 16 << 20;
 
-    private readonly FakeDriver _fake = new();
+    private readonly SimulatedDriver _fake = new();
     private readonly BlksnapDriver _driver = BlksnapDriver.Open();
 
     public void Dispose()
@@ -29,13 +28,13 @@ public sealed class DriverRequestTests : IDisposable
         Assert.Null(_driver.GetImages(id));
 
         _driver.AppendStorage(id, storage.Id, [new ByteRange(4096, 1 << 20), new ByteRange(8 << 20, 4096)]);
-        FakeSnapshot inDriver = Assert.Single(_fake.Snapshots);
-        Assert.Equal([new FakeRange(storage.Id, 8, 2048), new FakeRange(storage.Id, 16384, 8)], inDriver.Ranges);
+        SimulatedSnapshot inDriver = Assert.Single(_fake.Snapshots);
+        Assert.Equal([new SimulatedRange(storage.Id, 8, 2048), new SimulatedRange(storage.Id, 16384, 8)], inDriver.Ranges);
 
         _driver.TakeSnapshot(id);
         ImagePair pair = Assert.Single(_driver.GetImages(id)!);
         Assert.Equal(device.Id, pair.Original);
-        Assert.Equal(FakeDriver.ImageMajor, pair.Image.Major);
+        Assert.Equal(SimulatedDriver.ImageMajor, pair.Image.Major);
 
         _driver.DestroySnapshot(id);
         Assert.Empty(_driver.GetSnapshotIds());
@@ -119,7 +118,7 @@ public sealed class DriverRequestTests : IDisposable
         Assert.Equal(TimeSpan.FromMilliseconds(5), status.FrozenTime);
         Assert.Equal(1 << 20, status.StorageCapacity);
         Assert.Equal(8192, status.StorageUsed);
-        Assert.Equal((long)FakeDriver.DiffStorageMinimum * 512, status.StorageRequested);
+        Assert.Equal((long)SimulatedDriver.DiffStorageMinimum * 512, status.StorageRequested);
         Assert.Equal(1 << 19, status.LowSpaceMark);
         Assert.Equal((1, 1), (status.DeviceCount, status.RangeCount));
     }
@@ -203,7 +202,7 @@ public sealed class DriverRequestTests : IDisposable
         _driver.CreateSnapshot([device.Id]);
         _driver.MarkDirty(device.Id, [new ByteRange(0, 0)]);
         Assert.DoesNotContain(4, _fake.RequestNumbers);
-        _driver.MarkDirty(device.Id, [new ByteRange(0, 0), new ByteRange(FakeTracker.BlockSize, 1)]);
+        _driver.MarkDirty(device.Id, [new ByteRange(0, 0), new ByteRange(SimulatedTracker.BlockSize, 1)]);
         Assert.Equal([0, 1, 0], _fake.Trackers[device.Id].WriteMap[..3]);
     }
 
@@ -214,7 +213,7 @@ public sealed class DriverRequestTests : IDisposable
         _driver.CreateSnapshot([device.Id]);
         _driver.MarkDirty(device.Id, [.. Enumerable.Range(0, 100000).Select(i => new ByteRange(i * 512L, 512))]);
         Assert.Equal(2, _fake.RequestNumbers.Count(number => number == 4));
-        int blocks = (100000 * 512 / FakeTracker.BlockSize) + 1;
+        int blocks = (100000 * 512 / SimulatedTracker.BlockSize) + 1;
         Assert.All(_fake.Trackers[device.Id].WriteMap[..blocks], entry => Assert.Equal(1, entry));
         Assert.All(_fake.Trackers[device.Id].WriteMap[blocks..], entry => Assert.Equal(0, entry));
     }
@@ -225,10 +224,10 @@ public sealed class DriverRequestTests : IDisposable
         BlockDevice device = _fake.AddDevice("/dev/fake0", Size);
         Guid id = _driver.CreateSnapshot([device.Id]);
         _driver.AppendStorage(id, device.Id, [new ByteRange(0, 1 << 20)]);
-        _fake.Write(device.Id, 3 * FakeTracker.BlockSize, 1);
+        _fake.Write(device.Id, 3 * SimulatedTracker.BlockSize, 1);
         _driver.TakeSnapshot(id);
-        byte[] map = _driver.ReadCbtMap(device.Id, Size / FakeTracker.BlockSize);
-        Assert.Equal(Size / FakeTracker.BlockSize, map.Length);
+        byte[] map = _driver.ReadCbtMap(device.Id, Size / SimulatedTracker.BlockSize);
+        Assert.Equal(Size / SimulatedTracker.BlockSize, map.Length);
         Assert.Equal([3], Enumerable.Range(0, map.Length).Where(i => map[i] != 0));
         Assert.Single(_fake.RequestNumbers, 3);
     }
@@ -246,7 +245,7 @@ public sealed class DriverRequestTests : IDisposable
     [Fact]
     public void ExtensionsAreNotSentToDriversWithoutThem()
     {
-        using FakeDriver reference = new(FakeFlavor.Reference);
+        using SimulatedDriver reference = new(SimulatedFlavor.Reference);
         using BlksnapDriver driver = BlksnapDriver.Open();
         Assert.False(driver.TryGetStatus(Guid.NewGuid(), out _));
         Assert.False(driver.TryGetDeviceStatus(Guid.NewGuid(), out _));

@@ -5,7 +5,6 @@ using Blksnap;
 using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Snapshots;
-using Unit.Fake;
 
 namespace Unit.Library;
 
@@ -14,7 +13,7 @@ public sealed class EventReaderTests : IDisposable
     // Long enough for a loaded machine; nothing waits for it unless the test fails.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
-    private readonly FakeDriver _fake = new();
+    private readonly SimulatedDriver _fake = new();
     private readonly BlockDevice _device;
     private readonly Guid _id;
 
@@ -63,7 +62,7 @@ public sealed class EventReaderTests : IDisposable
     public void FirstEventOfANewSnapshotIsTheRequestForStorage()
     {
         Guid id = Create(_fake.AddDevice("/dev/fake1", 1 << 20));
-        Assert.Equal((long)FakeDriver.DiffStorageMinimum * 512, EventReader.Wait(id, TimeSpan.Zero)!.RequestedBytes);
+        Assert.Equal((long)SimulatedDriver.DiffStorageMinimum * 512, EventReader.Wait(id, TimeSpan.Zero)!.RequestedBytes);
     }
 
     [Fact]
@@ -135,7 +134,8 @@ public sealed class EventReaderTests : IDisposable
     [Fact]
     public void EventThatComesAfterTheCancellationIsNotLost()
     {
-        // The request that waits cannot be called back: it may still bring an event that nobody waits for.
+        // A request that cannot be called back may still bring an event that nobody waits for.
+        _fake.CanInterrupt = false;
         using (EventReader.Subscribe(_id, _ => Assert.Fail("The subscription has ended.")))
         {
             WaitUntil(() => _fake.Waiters == 1);
@@ -154,6 +154,57 @@ public sealed class EventReaderTests : IDisposable
         WaitUntil(() => _fake.OpenChannels == 1);
         subscription.Dispose();
         WaitUntil(() => _fake.OpenChannels == 0);
+    }
+
+    [Fact]
+    public void ReaderThatNobodyDisturbsDoesNotWakeUp()
+    {
+        using IDisposable subscription = EventReader.Subscribe(_id, _ => { });
+        WaitUntil(() => _fake.Waiters == 1);
+        int before = _fake.Requests.Count;
+        Thread.Sleep(1500);
+        Assert.Equal(before, _fake.Requests.Count);
+        Assert.Equal(1, _fake.Waiters);
+
+        // And yet it ends with its subscription, and reads on where a new one comes first.
+        subscription.Dispose();
+        BlockingCollection<SnapshotEvent> events = [];
+        using IDisposable next = EventReader.Subscribe(_id, events.Add);
+        _fake.RaiseLowSpace(_id, 512);
+        Assert.Equal(512, Take(events).RequestedBytes);
+        next.Dispose();
+        WaitUntil(() => _fake.OpenChannels == 0);
+    }
+
+    [Fact]
+    public void ThreadIsCalledBackFromTheKernel()
+    {
+        // Reading from a pipe that nobody writes to sleeps as the request does.
+        Assert.True(ThreadSignal.IsReady);
+        using System.IO.Pipes.AnonymousPipeServerStream pipe = new(System.IO.Pipes.PipeDirection.In);
+        int thread = 0;
+        long result = 0;
+        int errno = 0;
+        Thread reader = new(() =>
+        {
+            Volatile.Write(ref thread, ThreadSignal.CurrentThread);
+            (result, errno) = Read((int)pipe.SafePipeHandle.DangerousGetHandle());
+        });
+        reader.Start();
+        WaitUntil(() => Volatile.Read(ref thread) != 0);
+        WaitUntil(() =>
+        {
+            ThreadSignal.Send(thread);
+            return reader.Join(5);
+        });
+        Assert.Equal((-1, Errno.EINTR), (result, errno));
+    }
+
+    private static unsafe (long Result, int Errno) Read(int descriptor)
+    {
+        byte value;
+        long result = (long)Tmds.Linux.LibC.read(descriptor, &value, 1);
+        return (result, Tmds.Linux.LibC.errno);
     }
 
     [Fact]
@@ -259,7 +310,7 @@ public sealed class EventReaderTests : IDisposable
     [Fact]
     public void DriverThatOverstaysItsTimeoutIsAskedInShortSlices()
     {
-        using FakeDriver reference = new(FakeFlavor.Reference);
+        using SimulatedDriver reference = new(SimulatedFlavor.Reference);
         Guid id = Create(reference.AddDevice("/dev/fake0", 1 << 20));
         Drain(id);
         BlockingCollection<Exception?> ends = [];

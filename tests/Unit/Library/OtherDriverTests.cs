@@ -4,7 +4,6 @@ using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
-using Unit.Fake;
 
 namespace Unit.Library;
 
@@ -13,7 +12,7 @@ public sealed class OtherDriverTests : IDisposable
 {
     private const long Size = 64 << 20;
 
-    private readonly FakeDriver _fake = new(FakeFlavor.Reference);
+    private readonly SimulatedDriver _fake = new(SimulatedFlavor.Reference);
     private readonly BlksnapDriver _driver = BlksnapDriver.Open();
     private readonly SnapshotManager _manager;
     private readonly BlockDevice _first;
@@ -61,13 +60,17 @@ public sealed class OtherDriverTests : IDisposable
         Assert.Empty(snapshot.Images);
     }
 
+    // Rates of change, in the same folder, outlive the snapshot.
+    private IEnumerable<string> Records() =>
+        Directory.EnumerateDirectories(_fake.RuntimeFolder).Where(folder => Guid.TryParse(Path.GetFileName(folder), out _));
+
     [Fact]
     public void RecordGoesWithTheSnapshot()
     {
         Snapshot snapshot = _manager.Create(Request(_first, "/dev/store"));
-        Assert.Single(Directory.EnumerateDirectories(_fake.RuntimeFolder));
+        Assert.Single(Records());
         _manager.Remove(snapshot.Id);
-        Assert.Empty(Directory.EnumerateDirectories(_fake.RuntimeFolder));
+        Assert.Empty(Records());
     }
 
     [Fact]
@@ -95,7 +98,7 @@ public sealed class OtherDriverTests : IDisposable
 
         // The first still has its image: its storage must not be given back.
         Assert.Equal(ErrorIds.StorageInUse, Assert.Throws<BlksnapException>(() => _manager.Remove(first.Id)).ErrorId);
-        Assert.Equal(2, Directory.EnumerateDirectories(_fake.RuntimeFolder).Count());
+        Assert.Equal(2, Records().Count());
     }
 
     [Fact]
@@ -104,7 +107,7 @@ public sealed class OtherDriverTests : IDisposable
         Snapshot snapshot = _manager.Create(Request(_first, "/dev/store"));
         _driver.DestroySnapshot(snapshot.Id);
         Assert.Equal(ErrorIds.SnapshotNotFound, Assert.Throws<BlksnapException>(() => _manager.Remove(snapshot.Id)).ErrorId);
-        Assert.Empty(Directory.EnumerateDirectories(_fake.RuntimeFolder));
+        Assert.Empty(Records());
     }
 
     [Fact]
@@ -115,7 +118,7 @@ public sealed class OtherDriverTests : IDisposable
         Assert.Equal("SnapshotTake,EFAULT", e.ErrorId);
         Assert.Empty(_fake.Snapshots);
         Assert.Empty(_fake.Trackers);
-        Assert.Empty(Directory.EnumerateDirectories(_fake.RuntimeFolder));
+        Assert.Empty(Records());
     }
 
     [Fact]
@@ -131,7 +134,7 @@ public sealed class OtherDriverTests : IDisposable
     public void RangesAreTrimmedToPages()
     {
         _manager.Create(Request(_first, "/dev/store:512+1049600"));
-        FakeRange range = Assert.Single(_fake.Snapshots[0].Ranges);
+        SimulatedRange range = Assert.Single(_fake.Snapshots[0].Ranges);
         Assert.Equal((8UL, 2040UL), (range.Offset, range.Count));
     }
 

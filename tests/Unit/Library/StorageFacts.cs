@@ -17,7 +17,8 @@ internal static class ExtentFolder
     /// <summary>A fresh folder that goes with the returned object.</summary>
     public static TemporaryFolder Create() => new(Directory.CreateDirectory(Path.Combine(Root!, "blksnap-" + Guid.NewGuid().ToString("N"))).FullName);
 
-    private static bool IsSuitable(string folder)
+    /// <summary>Whether files in a folder have extents on a block device.</summary>
+    public static bool IsSuitable(string folder)
     {
         try
         {

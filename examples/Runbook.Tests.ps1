@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# How a script that takes snapshots is tested without a disk at risk, without root and without the kernel module:
+# each test runs it on a machine made of files. Try it with: Invoke-Pester examples/Runbook.Tests.ps1
+
+Describe 'The backup runbook' {
+  BeforeAll {
+    if (-not (Get-Command Use-BlkSimulation -ErrorAction Ignore)) {
+      Import-Module $($env:BLKSNAP_PS_MODULE ?? 'BlksnapPS')
+    }
+    $runbook = "$PSScriptRoot/Backup.ps1"
+  }
+
+  It 'copies everything first, then what has changed' {
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      $data | Write-BlkSimulationDisk -Offset 1MB -Value 'the first content'
+      $full = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $full.Kind | Should -Be 'Full'
+
+      $data | Write-BlkSimulationDisk -Offset 1MB -Value 'the second content'
+      $next = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $next.Kind | Should -Be 'Incremental'
+      $next.Copied | Should -BeLessThan 1MB
+
+      [Linq.Enumerable]::SequenceEqual([IO.File]::ReadAllBytes($next.Copy), [IO.File]::ReadAllBytes($data.DevicePath)) | Should -BeTrue
+      Get-BlkSnapshot | Should -BeNullOrEmpty
+    }
+  }
+
+  It 'copies everything again after the disk was resized' {
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      $null = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $data.Resize(24MB)
+      $next = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $next.Kind | Should -Be 'Full'
+      $next.Size | Should -Be (24MB)
+    }
+  }
+
+  It 'leaves no snapshot behind when the disk is pulled out' {
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      $data | Invoke-BlkSimulationFault DeviceLoss
+      { & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath } | Should -Throw '*no block device*'
+      Get-BlkSnapshot | Should -BeNullOrEmpty
+    }
+  }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+using System.Diagnostics;
+using Blksnap.Abi;
+using Blksnap.Storage;
+
+namespace Blksnap.Snapshots;
+
+/// <summary>The thread that extends the difference storage of one snapshot, and the record of what it did.</summary>
+internal sealed class AutoExtender
+{
+    // Less is not worth a file.
+    private const long SmallestStep = 1 << 20;
+    private const int KeptSteps = 1000;
+
+    // A storage that fills fast is extended by what it takes in this time, so that the thread is not outrun by its own overhead.
+    private const double StepSeconds = 5;
+
+    // Part of the free room of the file system that one file takes at most.
+    private const double RoomShare = 0.9;
+
+    private static readonly TimeSpan s_recordPatience = TimeSpan.FromSeconds(10);
+
+    private readonly AutoExtendStore _store;
+    private readonly Action<Guid> _forget;
+    private readonly EventBuffer _requests = new();
+    private readonly SemaphoreSlim _changed = new(0);
+    private readonly ManualResetEventSlim _over = new();
+    private volatile DiffStorageAutoExtend _record;
+    private volatile bool _stopped;
+    private volatile bool _ended;
+    private volatile Exception? _failure;
+    private IDisposable? _subscription;
+
+    /// <summary>Does nothing yet.</summary>
+    /// <param name="record">What is to be done.</param>
+    /// <param name="store">Where the record is kept.</param>
+    /// <param name="forget">Called when the thread ends.</param>
+    public AutoExtender(DiffStorageAutoExtend record, AutoExtendStore store, Action<Guid> forget)
+    {
+        _record = record;
+        _store = store;
+        _forget = forget;
+    }
+
+    public DiffStorageAutoExtend Record => _record;
+
+    /// <summary>Answers the request that every snapshot begins with, and starts the thread.</summary>
+    public void Start()
+    {
+        BlksnapDriver driver = BlksnapDriver.Open();
+        try
+        {
+            TryOut();
+
+            // Listening comes first: a request that comes while the storage is looked at is not missed.
+            _subscription = EventReader.Subscribe(_record.SnapshotId, OnEvent, OnEnd);
+            Fill(driver);
+            _store.Save(_record);
+            new Thread(() => Run(driver)) { IsBackground = true, Name = "blksnap storage " + _record.SnapshotId }.Start();
+        }
+        catch
+        {
+            _subscription?.Dispose();
+            driver.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ends the thread.</summary>
+    public void Stop()
+    {
+        _stopped = true;
+        _ = _changed.Release();
+        _over.Wait();
+    }
+
+    private void OnEvent(SnapshotEvent read)
+    {
+        if (read.Kind == SnapshotEventKind.LowSpace)
+        {
+            _requests.Add(read);
+            _ = _changed.Release();
+        }
+    }
+
+    private void OnEnd(Exception? reason)
+    {
+        _failure = reason;
+        _ended = true;
+        _ = _changed.Release();
+    }
+
+    private void Run(BlksnapDriver driver)
+    {
+        Exception? failure = null;
+        try
+        {
+            while (!_stopped && !_ended)
+            {
+                _changed.Wait();
+                while (!_stopped && !_ended && _requests.TryTake() is { } request)
+                {
+                    Answer(driver, request);
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            // A thread that lets an exception go takes the process with it.
+            failure = e;
+        }
+
+        _subscription!.Dispose();
+        failure ??= _failure;
+        if (_ended && failure is null)
+        {
+            ReleaseFiles(driver);
+        }
+
+        driver.Dispose();
+        _record = _record with
+        {
+            State = failure is not null ? AutoExtendState.Failed : _ended ? AutoExtendState.Ended : AutoExtendState.Disabled,
+            EndTime = DateTime.Now,
+            LastError = failure?.Message ?? _record.LastError,
+        };
+        _store.Save(_record);
+        _forget(_record.SnapshotId);
+        _over.Set();
+    }
+
+    /// <summary>
+    /// Makes a small file and drops it: what keeps the directory from taking files shows now, and the first request finds everything loaded.
+    /// </summary>
+    private void TryOut()
+    {
+        using FileDescriptor file = StorageFile.Make(_record.Directory, hasName: false, SmallestStep);
+        _ = FileExtents.Map(file, _record.Directory, SmallestStep);
+    }
+
+    /// <summary>Brings what is free up to a step, whatever was asked for.</summary>
+    private void Fill(BlksnapDriver driver)
+    {
+        long step = _record.StepSize ?? DiffStorageSource.DefaultFileLength(driver.Info);
+        if (driver.TryGetStatus(_record.SnapshotId, out SnapshotStatus? status) && status.StorageCapacity - status.StorageUsed is long free && free < step)
+        {
+            Extend(driver, step - free, free);
+        }
+    }
+
+    private void Answer(BlksnapDriver driver, SnapshotEvent request)
+    {
+        SnapshotStatus? status;
+        try
+        {
+            _ = driver.TryGetStatus(_record.SnapshotId, out status);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+        {
+            // The end is on its way.
+            return;
+        }
+
+        // The request may be an old one: that of the creation, or one that somebody else has answered.
+        long? free = status is null ? null : status.StorageCapacity - status.StorageUsed;
+        if (free is null || free <= status!.LowSpaceMark)
+        {
+            long wanted = Math.Max(_record.StepSize ?? request.RequestedBytes ?? 0, (long)((request.FillRate ?? 0) * StepSeconds));
+            Extend(driver, wanted, free);
+        }
+    }
+
+    private void Extend(BlksnapDriver driver, long wanted, long? free)
+    {
+        SnapshotManager manager = new(driver);
+        long start = Stopwatch.GetTimestamp();
+        string? error = null;
+        long added = 0;
+        long room = long.MaxValue;
+        try
+        {
+            room = _record.MaximumSize - (manager.GetStorage(_record.SnapshotId).Capacity ?? 0);
+            if (room < SmallestStep)
+            {
+                _record = _record with { State = AutoExtendState.AtMaximum };
+                _store.Save(_record);
+                return;
+            }
+
+            long length = Math.Min(Math.Max(wanted, SmallestStep), room);
+            length = Math.Min(length, Math.Max((long)(new DriveInfo(_record.Directory).AvailableFreeSpace * RoomShare), SmallestStep));
+            for (; added == 0; length /= 2)
+            {
+                added = TryAdd(manager, length, out error);
+                if (error is null || length < 2 * SmallestStep)
+                {
+                    break;
+                }
+            }
+        }
+        catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
+        {
+            error = e.Message;
+        }
+
+        AutoExtendStep step = new()
+        {
+            Time = DateTime.Now,
+            Length = added,
+            Free = free,
+            Duration = Stopwatch.GetElapsedTime(start),
+            Error = error,
+        };
+        _record = _record with
+        {
+            State = room - added < SmallestStep ? AutoExtendState.AtMaximum : _record.State,
+            AddedBytes = _record.AddedBytes + added,
+            Extensions = _record.Extensions + (added > 0 ? 1 : 0),
+            Steps = [.. _record.Steps.Skip(_record.Steps.Count >= KeptSteps ? 1 : 0), step],
+            LastError = error ?? _record.LastError,
+        };
+        _store.Save(_record);
+    }
+
+    /// <summary>Adds a file of this length; 0 and the reason if the file system has no room for it.</summary>
+    private long TryAdd(SnapshotManager manager, long length, out string? error)
+    {
+        error = null;
+        try
+        {
+            return manager
+                .AddStorage(_record.SnapshotId, new DiffStorageSpec { Path = _record.Directory, Length = length })
+                .Sum(range => range.Length);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.StorageTooSmall)
+        {
+            error = e.Message;
+            return 0;
+        }
+    }
+
+    /// <summary>
+    /// Where the driver holds no files they have names, which whoever removes the snapshot removes too. If nobody does, because the snapshot
+    /// ended in another way, it is done here.
+    /// </summary>
+    private void ReleaseFiles(BlksnapDriver driver)
+    {
+        long limit = Environment.TickCount64 + (long)s_recordPatience.TotalMilliseconds;
+        while (RuntimeRecord.Find(_record.SnapshotId) is not null)
+        {
+            if (Environment.TickCount64 >= limit)
+            {
+                try
+                {
+                    new SnapshotManager(driver).Remove(_record.SnapshotId);
+                }
+                catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
+                {
+                    // The usual answer is that there is no such snapshot, after the files were released.
+                    if (e is not BlksnapException { ErrorId: ErrorIds.SnapshotNotFound })
+                    {
+                        _record = _record with { LastError = e.Message };
+                    }
+                }
+
+                return;
+            }
+
+            Thread.Sleep(100);
+        }
+    }
+}

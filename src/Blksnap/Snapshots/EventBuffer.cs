@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+namespace Blksnap.Snapshots;
+
+/// <summary>
+/// Events on their way to somebody who takes them when he has the time: in order, and never more than a few. A request for storage takes the
+/// place of an earlier one of the same snapshot that nobody has taken yet.
+/// </summary>
+/// <param name="limit">Events that are kept at most; the oldest is dropped for a new one, which shows in the sequence numbers.</param>
+public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
+{
+    /// <summary>Events that are kept at most, if nothing else is said.</summary>
+    public const int DefaultLimit = 1024;
+
+    private readonly Lock _lock = new();
+    private readonly LinkedList<SnapshotEvent> _events = [];
+
+    /// <summary>Events that are waiting.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _events.Count;
+            }
+        }
+    }
+
+    /// <summary>Adds an event at the end.</summary>
+    /// <param name="added">The event.</param>
+    public void Add(SnapshotEvent added)
+    {
+        ArgumentNullException.ThrowIfNull(added);
+        lock (_lock)
+        {
+            if (added.Kind == SnapshotEventKind.LowSpace)
+            {
+                LinkedListNode<SnapshotEvent>? earlier = _events.First;
+                while (earlier is not null && (earlier.Value.Kind != SnapshotEventKind.LowSpace || earlier.Value.SnapshotId != added.SnapshotId))
+                {
+                    earlier = earlier.Next;
+                }
+
+                if (earlier is not null)
+                {
+                    added = added.InsteadOf(earlier.Value);
+                    _events.Remove(earlier);
+                }
+            }
+
+            if (_events.Count >= limit)
+            {
+                _events.RemoveFirst();
+            }
+
+            _events.AddLast(added);
+        }
+    }
+
+    /// <summary>Takes the first event.</summary>
+    /// <returns>The event; null if there is none.</returns>
+    public SnapshotEvent? TryTake()
+    {
+        lock (_lock)
+        {
+            SnapshotEvent? first = _events.First?.Value;
+            if (first is not null)
+            {
+                _events.RemoveFirst();
+            }
+
+            return first;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+using System.Collections;
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+
+namespace BlksnapPS;
+
+/// <summary>
+/// Reads tokens in whatever form users have them: as they were put out, what is left of them after a journey through CLIXML, JSON or
+/// a line of text, the images or snapshots that carry them, trackers, or a number with its generation.
+/// </summary>
+internal static class ChangeTokenArgument
+{
+    private const string Images = nameof(Snapshot.Images);
+    private const string Token = nameof(SnapshotImage.ChangeToken);
+
+    /// <summary>Reads tokens.</summary>
+    /// <param name="arguments">What was bound.</param>
+    /// <param name="generation">Generation of plain numbers; null if it was not given.</param>
+    /// <exception cref="BlksnapException"><see cref="ErrorIds.ChangeTokenInvalid"/>.</exception>
+    public static IReadOnlyList<ChangeToken> Read(IEnumerable<object> arguments, Guid? generation) =>
+        [.. arguments.SelectMany(argument => Read(argument, generation))];
+
+    private static IEnumerable<ChangeToken> Read(object argument, Guid? generation)
+    {
+        object value = argument is PSObject wrapped ? wrapped.BaseObject : argument;
+        switch (value)
+        {
+            case ChangeToken token:
+                return [Checked(token)];
+            case Tracker { ChangeToken: null } tracker:
+                throw NotTaken(tracker.DevicePath);
+            case string text when ChangeToken.TryParse(text, out ChangeToken? token):
+                return [Checked(token)];
+        }
+
+        // An image or a tracker.
+        if (Property(argument, Token) is { } carried)
+        {
+            return Read(carried, generation);
+        }
+
+        if (Property(argument, nameof(ChangeToken.Generation)) is { } known)
+        {
+            return [Checked(new ChangeToken
+            {
+                Generation = Required<Guid>(argument, nameof(ChangeToken.Generation), known),
+                SnapshotNumber = Required<byte>(argument, nameof(ChangeToken.SnapshotNumber)),
+                Size = Optional<long>(argument, nameof(ChangeToken.Size)),
+                BootId = Optional<Guid>(argument, nameof(ChangeToken.BootId)),
+                Device = ReadDevice(Property(argument, nameof(ChangeToken.Device))),
+                DevicePath = Property(argument, nameof(ChangeToken.DevicePath))?.ToString(),
+            })];
+        }
+
+        if (LanguagePrimitives.GetEnumerable(Property(argument, Images)) is { } images)
+        {
+            List<ChangeToken> tokens = [.. images.Cast<object>().SelectMany(image => Read(image, generation))];
+            return tokens.Count > 0 ? tokens : throw NotTaken($"{argument}");
+        }
+
+        if (LanguagePrimitives.TryConvertTo(value, out byte number))
+        {
+            return generation is { } given
+                ? [Checked(new ChangeToken { Generation = given, SnapshotNumber = number })]
+                : throw Invalid($"The number {number} means nothing without -Generation.");
+        }
+
+        throw Invalid($"\"{argument}\" is no change token.");
+    }
+
+    // The number of "no snapshot": whoever has it has copied nothing that an increment could go on from.
+    private static ChangeToken Checked(ChangeToken token) =>
+        token.SnapshotNumber > 0 ? token : throw NotTaken(token.DevicePath ?? token.Device ?? token.Generation.ToString());
+
+    private static T Required<T>(object argument, string name, object? value = null) =>
+        LanguagePrimitives.TryConvertTo(value ?? Property(argument, name), out T converted) && (value ?? Property(argument, name)) is not null
+            ? converted
+            : throw Invalid($"\"{argument}\" is no change token: its {name} is missing or wrong.");
+
+    private static T? Optional<T>(object argument, string name)
+        where T : struct =>
+        Property(argument, name) is { } value && value.ToString() is { Length: > 0 } ? Required<T>(argument, name, value) : null;
+
+    private static string? ReadDevice(object? value) =>
+        value is null ? null
+        : DeviceId.TryParse(value.ToString(), out DeviceId device) ? device.ToString()
+        : LanguagePrimitives.TryConvertTo(Property(value, nameof(DeviceId.Major)), out uint major) && Property(value, nameof(DeviceId.Major)) is not null
+            && LanguagePrimitives.TryConvertTo(Property(value, nameof(DeviceId.Minor)), out uint minor)
+            ? new DeviceId(major, minor).ToString()
+        : throw Invalid($"\"{value}\" is not the number of a device.");
+
+    private static object? Property(object argument, string name) =>
+        (argument is PSObject wrapped ? wrapped.BaseObject : argument) is IDictionary dictionary
+            ? dictionary[name]
+            : PSObject.AsPSObject(argument).Properties[name]?.Value;
+
+    private static BlksnapException NotTaken(string what) =>
+        Invalid($"{what} has no change token: no snapshot of it was taken, so there is no copy to go on from.");
+
+    private static BlksnapException Invalid(string message) =>
+        new(ErrorIds.ChangeTokenInvalid, message, string.Empty, Errno.EINVAL, null);
+}

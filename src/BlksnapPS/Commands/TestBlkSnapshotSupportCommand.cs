@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap.Support;
+
+namespace BlksnapPS.Commands;
+
+/// <summary>Test-BlkSnapshotSupport: whether snapshots can be taken on this machine, and what is missing. Needs neither root nor a driver.</summary>
+[Cmdlet(VerbsDiagnostic.Test, "BlkSnapshotSupport")]
+[OutputType(typeof(SupportCheck), typeof(bool))]
+public sealed class TestBlkSnapshotSupportCommand : PSCmdlet
+{
+    /// <summary>Put out whether nothing failed, instead of the checks.</summary>
+    [Parameter]
+    public SwitchParameter Quiet { get; set; }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (Quiet)
+        {
+            WriteObject(MachineSupport.Check().All(check => check.Result != SupportResult.Failed));
+            return;
+        }
+
+        foreach (SupportCheck check in MachineSupport.Check())
+        {
+            WriteObject(check);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+using System.Globalization;
+using Blksnap.Snapshots;
+using Blksnap.Tracking;
+
+namespace BlksnapPS;
+
+/// <summary>What New-BlkSnapshot -WhatIf says: what it would freeze and allocate, why, and how long the storage is likely to last.</summary>
+internal static class PlanText
+{
+    /// <summary>The whole plan, a sentence a line.</summary>
+    public static string Describe(SnapshotPlan plan)
+    {
+        List<string> lines = [$"Take one snapshot of {DisplayText.List(plan.Devices.Select(device => device.DevicePath))}."];
+        foreach (PlannedDevice device in plan.Devices)
+        {
+            lines.AddRange(Freezes(device, plan.FreezeTimeout));
+            string maps = $"its maps of changes take {DisplayText.Size(device.MapSize)} of kernel memory";
+            lines.Add(device.IsTracked
+                ? $"Tracking   {device.DevicePath} is tracked already; {maps}."
+                : $"Tracking   {device.DevicePath} will be tracked from now on, so that the next copy can be an increment; {maps}.");
+        }
+
+        lines.AddRange(plan.Storage.Select(Storage));
+        lines.AddRange(plan.Devices.Select(device => $"Estimate   {device.DevicePath} needs {Rate(device.Rate)}."));
+        lines.Add(Outlook(plan));
+        return string.Join("\n  ", lines);
+    }
+
+    private static IEnumerable<string> Freezes(PlannedDevice device, TimeSpan? limit)
+    {
+        string bounded = limit is { } time ? $" ({time.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s at most)" : string.Empty;
+        foreach (PlannedFreeze freeze in device.FileSystems)
+        {
+            yield return $"Freeze     {freeze.FileSystem ?? "the file system"} on {freeze.DevicePath}, mounted on {freeze.MountPoint}, for the instant of the snapshot{bounded}, "
+                + "so that it is clean in the image.";
+        }
+
+        if (device.FileSystems.Count == 0)
+        {
+            yield return $"Freeze     nothing on {device.DevicePath}: no file system of it is mounted.";
+        }
+
+        if (device.Holders.Count > 0)
+        {
+            yield return $"Freeze     nothing on {DisplayText.List(device.Holders)} either, which {device.DevicePath} is a part of: "
+                + "a file system there is in the image as after a power cut.";
+        }
+    }
+
+    private static string Storage(PlannedStorage storage)
+    {
+        string size = DisplayText.Size(storage.Size);
+        return storage.Kind switch
+        {
+            PlannedStorageKind.Device => $"Storage    {size} of {storage.Path} are overwritten with the old contents of blocks that change.",
+            PlannedStorageKind.File => $"Storage    {size} of the file {storage.Path} are overwritten with the old contents of blocks that change.",
+            PlannedStorageKind.NewFile => $"Storage    {size} are allocated in the new file {storage.Path}, for the old contents of blocks that change.",
+            _ => $"Storage    {size} are allocated in a file in {storage.Path}, for the old contents of blocks that change; it goes with the snapshot.",
+        };
+    }
+
+    private static string Rate(ChangeRate? rate) => rate switch
+    {
+        null => "nobody knows how much: it is new, and nothing was written to it yet",
+        { IsTracked: true } => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: "
+            + $"{DisplayText.Size(rate.Bytes)} of its blocks changed in the {DisplayText.Duration(rate.Time)} between its last two snapshots",
+        _ => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: {DisplayText.Size(rate.Bytes)} were written to it since the system was started, "
+            + $"{DisplayText.Duration(rate.Time)} ago, blocks written again included",
+    };
+
+    private static string Outlook(SnapshotPlan plan)
+    {
+        string capacity = DisplayText.Size(plan.Capacity);
+        if (plan.BytesPerHour is not { } rate)
+        {
+            return $"Estimate   how long {capacity} last cannot be told; add more when the LowSpace event comes.";
+        }
+
+        // Beyond a month the number means nothing.
+        double hours = rate > 0 ? plan.Capacity / rate : double.PositiveInfinity;
+        return hours > 24 * 30
+            ? $"Estimate   {capacity} last for more than a month at that rate."
+            : $"Estimate   {capacity} last for about {DisplayText.Duration(TimeSpan.FromHours(hours))} at that rate.";
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+using System.Management.Automation;
+using Blksnap;
+using Blksnap.Abi;
+using Unit.Library;
+
+namespace Unit.Cmdlets;
+
+/// <summary>Enable-, Disable- and Get-DiffStorageAutoExtend, and New-BlkSnapshot -AutoExtend.</summary>
+public sealed class AutoExtendTests : CmdletTest
+{
+    private const string Unknown = "11111111-2222-3333-4444-555555555555";
+
+    private DiffStorageAutoExtend Record(Guid id) => Run($"Get-DiffStorageAutoExtend {id}").Ok().Single<DiffStorageAutoExtend>();
+
+    [ExtentFact]
+    public void Storage_grows_with_the_writer_until_the_snapshot_ends()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Assert.Empty(Run($"Get-BlkSnapshot | Enable-DiffStorageAutoExtend {folder.Path} 40MB -StepSize 4MB").Ok().Output);
+        Assert.Equal(4 * MiB, (long)Driver.Snapshots[0].Capacity * 512);
+
+        // A step at a time, never more than is free: each is answered before the next.
+        for (int written = 0; written < 32; written++)
+        {
+            Assert.True(Engine.Until(() => (long)(Driver.Snapshots[0].Capacity - Driver.Snapshots[0].Filled) * 512 >= 2 * MiB));
+            Driver.Write(First.Id, written * MiB, MiB);
+        }
+
+        Assert.Equal(SnapshotState.Taken, Run("Get-BlkSnapshot").Ok().Single<Snapshot>().State);
+        DiffStorageAutoExtend record = Record(snapshot.Id);
+        Assert.True(record.State is AutoExtendState.Active or AutoExtendState.AtMaximum, record.LastError);
+        Assert.Equal((folder.Path, 40 * MiB), (record.Directory, record.MaximumSize));
+        Assert.Equal(record.AddedBytes + (4 * MiB), (long)Driver.Snapshots[0].Capacity * 512);
+        Assert.Equal(record.Extensions, record.Steps.Count);
+        Assert.All(record.Steps, step => Assert.True(step.Length >= 4 * MiB && step.Error is null));
+
+        // Files without a name go with the snapshot; the record stays.
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Ended));
+        Assert.NotNull(Record(snapshot.Id).EndTime);
+        Assert.Equal(record.AddedBytes, Record(snapshot.Id).AddedBytes);
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+    }
+
+    [ExtentFact]
+    public void What_is_missing_to_a_step_is_added_at_once()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        DiffStorageAutoExtend record = Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 16MB -PassThru")
+            .Ok().Single<DiffStorageAutoExtend>();
+        Assert.Equal((12 * MiB, 1), (record.AddedBytes, record.Extensions));
+        Assert.Equal(16 * MiB, Run("(Get-DiffStorage).Capacity").Ok().Single<long>());
+    }
+
+    [ExtentFact]
+    public void The_maximum_is_kept()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 10MB -StepSize 4MB").Ok();
+        Driver.Write(First.Id, 0, 3 * MiB);
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Capacity * 512 >= 8 * MiB));
+        Driver.Write(First.Id, 3 * MiB, 4 * MiB);
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Capacity * 512 >= 10 * MiB));
+        Driver.Write(First.Id, 7 * MiB, 3 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.AtMaximum));
+        Assert.Equal(10 * MiB, Run("(Get-DiffStorage).Capacity").Ok().Single<long>());
+    }
+
+    [ExtentFact]
+    public void A_request_that_is_out_of_date_adds_nothing()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+64MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Run($"Disable-DiffStorageAutoExtend {snapshot.Id}").Ok();
+        Assert.Equal(64 * MiB, Run("(Get-DiffStorage).Capacity").Ok().Single<long>());
+        Assert.Equal(AutoExtendState.Disabled, Record(snapshot.Id).State);
+        Run($"Disable-DiffStorageAutoExtend {snapshot.Id}").Error("AutoExtendNotActive", ErrorCategory.ObjectNotFound);
+    }
+
+    [ExtentFact]
+    public void A_snapshot_may_be_made_so()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Run($"New-BlkSnapshot /dev/fake0 -DiffStorage {folder.Path} -DiffStorageSize 4MB -AutoExtend -MaximumSize 8MB")
+            .Ok().Single<Snapshot>();
+        Assert.Equal(8 * MiB, snapshot.StorageCapacity);
+        Assert.Equal(AutoExtendState.AtMaximum, Record(snapshot.Id).State);
+        Run("New-BlkSnapshot /dev/fake1 -DiffStorage /dev/store -AutoExtend -MaximumSize 8MB")
+            .Error("AutoExtendNeedsDirectory", ErrorCategory.InvalidArgument);
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB").Error("AutoExtendActive", ErrorCategory.ResourceExists);
+    }
+
+    [ExtentFact]
+    public void Trying_out_changes_nothing()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        int before = Driver.MutatingRequests.Count;
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -WhatIf").Ok();
+        Run($"Disable-DiffStorageAutoExtend -Id {snapshot.Id} -WhatIf").Ok();
+        Assert.Equal(before, Driver.MutatingRequests.Count);
+        Assert.Empty(Run("Get-DiffStorageAutoExtend").Ok().Output);
+    }
+
+    [ExtentFact]
+    public void What_cannot_work_is_refused()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Run($"Enable-DiffStorageAutoExtend -Id {Unknown} {folder.Path} 1GB").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.File("missing")} 1GB").Error("StorageNotFound", ErrorCategory.ObjectNotFound);
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} /proc 1GB").Error("StorageUnsupportedFileSystem", ErrorCategory.InvalidType);
+        Run($"Disable-DiffStorageAutoExtend {snapshot.Id}").Error("AutoExtendNotActive", ErrorCategory.ObjectNotFound);
+    }
+
+    [ExtentFact]
+    public void A_failure_is_in_the_record_and_the_next_request_is_answered()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Driver.FailRequest(7, Errno.ENOMEM);
+        Driver.Write(First.Id, 0, 3 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).LastError is not null));
+        Driver.RaiseLowSpace(snapshot.Id, 4 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).Extensions == 1));
+        Assert.Equal(2, Record(snapshot.Id).Steps.Count);
+    }
+
+    [ImmutableFact]
+    public void Files_that_no_driver_holds_are_released_with_the_snapshot()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => Directory.GetFileSystemEntries(folder.Path).Length > 0));
+        Assert.True(Engine.Until(() => Record(snapshot.Id).Extensions > 0));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Ended));
+    }
+}

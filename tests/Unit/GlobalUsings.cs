@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+global using Blksnap.Simulation;
+global using Xunit;
