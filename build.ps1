@@ -6,7 +6,8 @@ Builds, shows and tests this project: ./pwshw build.ps1 <task>
 .DESCRIPTION
 Build  The cmdlets (out/module/BlksnapPS) and the kernel module for each kernel (out/kmod/<kernel>/blksnap.ko).
 Demo   The main job on a real kernel, in a virtual machine, with every command shown and every claim checked.
-Test   Every test; the last line is "N passed, N failed, N skipped".
+Test   Every test (-Long: with many more rounds); the last line is "N passed, N failed, N skipped".
+Bench  How fast it is, beside the bare disk and what the kernel has for snapshots, in a virtual machine (docs/performance.md).
 Vm     A virtual machine with the kernel module loaded and the cmdlets imported: a prompt, or -Command, or -File.
 Clean  Removes everything that was built. The kernels in the cache folder stay.
 #>
@@ -20,6 +21,19 @@ param(
   [string] $File,
   # Test: only these.
   [ValidateSet('Unit', 'Host', 'Kernel', 'Pester')] [string[]] $Suite = @('Unit', 'Host', 'Kernel', 'Pester'),
+  # Test: the kernel tests with many times as many rounds where chance decides.
+  [switch] $Long,
+  # Bench: how often everything is measured; what is shown are the medians.
+  [ValidateRange(1, 1000)] [int] $Rounds = 5,
+  # Bench: only these disks.
+  [ValidateSet('memory', 'virtio')] [string[]] $Device,
+  # Bench: only these patterns and contestants, by their names or the beginnings of them.
+  [string[]] $Pattern,
+  [string[]] $Contestant,
+  # Bench: in place of time, the instructions that one processor executes: the same on a busy machine. Memory disks only.
+  [switch] $Instructions,
+  # Bench: another kernel module of the same interface, a .ko file, to measure beside this one.
+  [string] $OtherModule,
   [Parameter(ValueFromRemainingArguments)] [string[]] $Arguments
 )
 
@@ -66,7 +80,7 @@ function Build-Cmdlets {
     throw 'The .NET SDK is missing: install dotnet-sdk-10.0, then run this again.'
   }
   # Unchanged since the last time: starting the .NET build to learn that takes longer than the question.
-  $sources = (& sh -c 'cd "$1" && find src/Blksnap src/BlksnapPS BlksnapPS.psd1 Directory.Build.props \( -name bin -o -name obj \) -prune -o -type f -print | sort | xargs sha256sum' sh $root) -join "`n"
+  $sources = (& sh -c 'cd "$1" && find src/Blksnap src/BlksnapPS tools/help docs/en-US BlksnapPS.psd1 Directory.Build.props \( -name bin -o -name obj \) -prune -o -type f -print | sort | xargs sha256sum' sh $root) -join "`n"
   $stamp = "$out/module/sources"
   if ((Test-Path $manifest) -and (Test-Path $stamp) -and [IO.File]::ReadAllText($stamp) -eq $sources) {
     return
@@ -74,6 +88,8 @@ function Build-Cmdlets {
   $runtime = if ([Runtime.InteropServices.RuntimeInformation]::OSArchitecture -eq 'Arm64') { 'linux-arm64' } else { 'linux-x64' }
   Invoke-Step 'Building the cmdlets' dotnet @(
     'publish', "$root/src/BlksnapPS/BlksnapPS.csproj", '-c', 'Release', '-r', $runtime, '-v', 'quiet', '-nologo', '-nodeReuse:false')
+  Invoke-Step 'Building their help' dotnet @(
+    'run', '--project', "$root/tools/help", '-c', 'Release', '-v', 'quiet', '--', 'build', "$root/docs/en-US", "$out/module/BlksnapPS/en-US")
   [IO.File]::WriteAllText($stamp, $sources)
 }
 
@@ -145,7 +161,7 @@ $script:count = @{ Passed = 0; Failed = 0; Skipped = 0 }
 $script:failures = @()
 
 function Add-Count {
-  param([string] $Where, [int] $Passed, [int] $Failed, [int] $Skipped, [string] $Problem)
+  param([string] $Where, [int] $Passed, [int] $Failed, [int] $Skipped, [string] $Problem, [string[]] $Details)
   $script:count.Passed += $Passed
   $script:count.Failed += $Failed
   $script:count.Skipped += $Skipped
@@ -156,6 +172,10 @@ function Add-Count {
   }
   elseif ($Failed) {
     $script:failures += "$($Where): $Failed failed"
+  }
+  if ($Problem -or $Failed) {
+    # The end of the output may be all that somebody gets to see.
+    $script:failures += @($Details | Where-Object { $_ } | ForEach-Object { "  $_" })
   }
   Write-Step "$($Where): $Passed passed, $Failed failed, $Skipped skipped$(if ($Problem) { "; $Problem" })"
 }
@@ -168,6 +188,12 @@ function Get-GuestProblem {
   elseif ($Code -eq 99) { 'the kernel log is not clean' }
   elseif ($Ran -eq 0) { 'no test ran' }
   elseif ($Code -ne 0 -and $Failed -eq 0) { "exit code $Code" }
+}
+
+# The first lines of a guest's kernel log that tell of trouble.
+function Get-KernelTrouble {
+  param([string] $Log)
+  & "$vm/scan-log" $Log 2>&1 | Select-Object -First 12 | ForEach-Object { "$_" }
 }
 
 function Test-Unit {
@@ -204,22 +230,35 @@ function Test-Host {
 $testDisks = @('--disk', '512M', '--disk', '512M', '--disk', '512M', '--disk', '512M')
 
 function Test-Kernel {
-  param([string] $Name, [string] $Module, [string] $Title, [string[]] $Program, [string[]] $Options)
-  Write-Step "Kernel tests, $Title, on Linux $Name"
+  param([string] $Name, [string] $Module)
+  Write-Step "Kernel tests on Linux $Name"
+  $log = "$out/results/kernel-$Name.log"
+  $broken = @()
   $passed = 0
   $failed = 0
   $skipped = 0
   $env:BLKSNAP_MODULE_KO = $Module
-  Invoke-Guest $Name ($testDisks + $Options + @('--timeout', '1800', '--log', "$out/results/kernel-$Name-$Title.log")) @(
-    @("$root/tests/Kernel/run.sh", "$out/kernel-tests") + $Program) |
+  Invoke-Guest $Name ($testDisks + @('--timeout', ($Long ? '14400' : '3600'), '--log', $log)) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
     ForEach-Object {
       Write-Host $_
-      if ($_ -match '^\w+: not ok\b') { $failed++ }
+      if ($_ -match '^\w+: not ok\b') { $failed++; $broken += $_ }
       elseif ($_ -match '^\w+: ok\b.*# SKIP') { $skipped++ }
       elseif ($_ -match '^\w+: ok\b') { $passed++ }
     }
   $code = $LASTEXITCODE
-  Add-Count "tests/Kernel, $Title, on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed)
+  Add-Count "tests/Kernel on Linux $Name" $passed $failed $skipped (Get-GuestProblem $code ($passed + $failed) $failed) (
+    @($broken | Select-Object -First 12) + @(if ($code -ne 0) { Get-KernelTrouble $log }))
+}
+
+function Add-PesterCount {
+  param([string] $Where, [string] $Summary, [int] $Code, [string[]] $Details)
+  if (-not (Test-Path $Summary)) {
+    Add-Count $Where 0 0 0 "no results, exit code $Code" $Details
+    return
+  }
+  $counts = [IO.File]::ReadAllText($Summary) | ConvertFrom-Json
+  Add-Count $Where $counts.Passed $counts.Failed $counts.Skipped (
+    Get-GuestProblem $Code ($counts.Passed + $counts.Failed) $counts.Failed) $Details
 }
 
 function Test-Pester {
@@ -234,13 +273,34 @@ function Test-Pester {
     $pwsh, '-NoProfile', '-File', "$root/tools/test/Pester.ps1", '-Results', "$results/summary.json") |
     ForEach-Object { Write-Host $_ }
   $code = $LASTEXITCODE
-  if (-not (Test-Path "$results/summary.json")) {
-    Add-Count "tests/Pester on Linux $Name" 0 0 0 "no results, exit code $code"
-    return
-  }
-  $summary = [IO.File]::ReadAllText("$results/summary.json") | ConvertFrom-Json
-  Add-Count "tests/Pester on Linux $Name" $summary.Passed $summary.Failed $summary.Skipped (
-    Get-GuestProblem $code ($summary.Passed + $summary.Failed) $summary.Failed)
+  Add-PesterCount "tests/Pester on Linux $Name" "$results/summary.json" $code @(
+    if ($code -ne 0) { Get-KernelTrouble "$out/results/pester-$Name.log" })
+}
+
+# What the cmdlets do on the simulation, by the same tests that say what they do on a kernel.
+function Test-Simulation {
+  Write-Step 'Pester tests on the simulation'
+  $summary = "$out/results/simulation.json"
+  $null = Remove-Item $summary -Force -ErrorAction Ignore
+  $env:BLKSNAP_PS_MODULE = $manifest
+  & timeout 1800 $pwsh -NoProfile -File "$root/tools/test/Pester.ps1" -Results $summary -Simulation | ForEach-Object { Write-Host $_ }
+  Add-PesterCount 'tests/Pester on the simulation' $summary $LASTEXITCODE @()
+}
+
+# Random requests and writes against a model; the unit tests do the same with the simulation.
+function Test-Model {
+  param([string] $Name, [string] $Module)
+  Write-Step "Model test on Linux $Name"
+  $log = "$out/results/model-$Name.log"
+  $lines = @(Invoke-Guest $Name ($testDisks + @('--timeout', '3600', '--module', $Module, '--log', $log)) @(
+      'dotnet', "$out/model/Model.dll", '--driver', 'kernel', '--steps', ($Long ? '30000' : '1500')))
+  $code = $LASTEXITCODE
+  $lines | ForEach-Object { Write-Host $_ }
+  $passed = @($lines -match '^model: ok').Count
+  $failed = @($lines -match '^model: not ok').Count
+  Add-Count "tests/Model on Linux $Name" $passed $failed 0 (Get-GuestProblem $code ($passed + $failed) $failed) @(
+    if ($failed) { $lines }
+    elseif ($code -ne 0) { Get-KernelTrouble $log })
 }
 
 function Invoke-Test {
@@ -251,6 +311,8 @@ function Invoke-Test {
   }
   if ($Suite -contains 'Host') {
     Test-Host
+    Build-Cmdlets
+    Test-Simulation
   }
   if ($Suite -contains 'Kernel' -or $Suite -contains 'Pester') {
     if ($Suite -contains 'Pester') {
@@ -258,7 +320,10 @@ function Invoke-Test {
     }
     if ($Suite -contains 'Kernel') {
       Invoke-Step 'Building the kernel tests' make @('-s', '-C', "$root/tests/Kernel", "OUT=$out/kernel-tests")
+      Invoke-Step 'Building the model test' dotnet @(
+        'publish', "$root/tests/Model/Model.csproj", '-c', 'Release', '-o', "$out/model", '-v', 'quiet', '-nologo', '-nodeReuse:false')
     }
+    $env:BLKSNAP_TEST_LONG = $Long ? '1' : '0'
     $env:BLKSNAP_TEST_DISKS = '/dev/vda /dev/vdb /dev/vdc /dev/vdd'
     foreach ($name in $Kernel ? $Kernel : $kernels) {
       try {
@@ -269,10 +334,8 @@ function Invoke-Test {
         continue
       }
       if ($Suite -contains 'Kernel') {
-        $programs = @(& "$root/tests/Kernel/run.sh" --list)
-        Test-Kernel $name $module 'all but lifecycle' @($programs -ne 'lifecycle') @()
-        # It loads and unloads the module over and over under I/O.
-        Test-Kernel $name $module 'lifecycle' @('lifecycle') @('--in-turns')
+        Test-Kernel $name $module
+        Test-Model $name $module
       }
       if ($Suite -contains 'Pester') {
         Test-Pester $name $module
@@ -280,16 +343,45 @@ function Invoke-Test {
     }
   }
   foreach ($line in $script:failures) {
-    Write-Host "FAILED $line"
+    Write-Host ($line.StartsWith(' ') ? $line : "FAILED $line")
   }
   Write-Host "$($script:count.Passed) passed, $($script:count.Failed) failed, $($script:count.Skipped) skipped"
   ($script:count.Failed -eq 0 -and $script:count.Passed -gt 0) ? 0 : 1
 }
 
+function Invoke-Bench {
+  $name = $Kernel ? $Kernel[0] : '6.12'
+  Install-Tool
+  $module = Build-KernelModule $name
+  $folder = "$out/bench"
+  $null = New-Item $folder -ItemType Directory -Force
+  Invoke-Step 'Building the bench' make @('-s', '-C', "$root/tools/bench", "OUT=$folder/bin")
+  $run = @("$folder/bin/bench", '--module', $module, '--out', "$folder/records.json", '--rounds', "$Rounds")
+  if ($OtherModule) { $run += @('--other-module', (Resolve-Path $OtherModule).ProviderPath) }
+  if ($Instructions) {
+    $Device = @('memory')
+    $run += '--small'
+  }
+  if ($Device) { $run += @('--device', ($Device -join ',')) }
+  if ($Pattern) { $run += @('--pattern', ($Pattern -join ',')) }
+  if ($Contestant) { $run += @('--contestant', ($Contestant -join ',')) }
+  Write-Step "Starting a guest with Linux $name"
+  $options = @('--disk', '512M', '--disk', '768M', '--disk', '64M', '--share', $folder, '--timeout', '0')
+  if ($Instructions) { $options += @('--accel', 'icount') }
+  Invoke-Guest $name $options $run |
+    ForEach-Object { Write-Step $_ }
+  $code = $LASTEXITCODE
+  if ($code -eq 0) {
+    & "$root/tools/bench/Show-Bench.ps1" -Records "$folder/records.json" -Json "$folder/bench.json"
+    Write-Step "Done: $folder/bench.json"
+  }
+  $code
+}
+
 function Invoke-Clean {
   Write-Step 'Removing out/ and the bin and obj folders'
   # Last, and by another program: this PowerShell may itself live in out/.
-  & sh -c 'find "$1/src" "$1/tests" -depth -type d \( -name bin -o -name obj \) -exec rm -rf {} + ; rm -rf "$1/out"' sh $root
+  & sh -c 'find "$1/src" "$1/tests" "$1/tools" -depth -type d \( -name bin -o -name obj \) -exec rm -rf {} + ; rm -rf "$1/out"' sh $root
 }
 
 function Show-Task {
@@ -299,6 +391,10 @@ function Show-Task {
   Build   [-Kernel 6.1|6.12]                 build the cmdlets and the kernel module
   Demo    [-Kernel 6.1|6.12]                 the main job on a real kernel, checked, in a virtual machine
   Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Host, Kernel, Pester)
+          [-Long]                            the kernel tests with many times as many rounds: hours
+  Bench   [-Kernel 6.1|6.12]                 how fast it is, in a virtual machine
+          [-Rounds 5] [-Device memory|virtio] [-Pattern ...] [-Contestant ...]
+          [-Instructions] [-OtherModule FILE]
   Vm      [-Kernel 6.1|6.12]                 a prompt in a virtual machine, module loaded, cmdlets imported
           [-Command ...] [-File ... [...]]   or a command or a script of your own in it
   Clean                                      remove everything that was built
@@ -314,6 +410,7 @@ try {
     # Everything a task prints goes to the console; the last object is its exit code.
     'Demo' { Invoke-Demo | ForEach-Object { if ($_ -is [int]) { $exitCode = $_ } else { Write-Host $_ } } }
     'Test' { $exitCode = Invoke-Test }
+    'Bench' { $exitCode = Invoke-Bench }
     'Vm' {
       Invoke-Vm | ForEach-Object { if ($_ -is [int]) { $exitCode = $_ } else { Write-Host $_ } }
       if ($script:interactive) {
