@@ -13,19 +13,26 @@
  * cbt_map_create() - a fresh map: a new generation, nothing changed.
  * @capacity: sectors of the device, not 0.
  *
- * Return: the map, or NULL if there is no memory. May sleep.
+ * Blocks are larger than the parameters say where there would be too many of them.
+ * Return: the map, or NULL if there is no memory, or the device is larger than
+ * CBT_MAP_MAX_CAPACITY. May sleep.
  */
 struct cbt_map *cbt_map_create(sector_t capacity)
 {
 	u64 bytes = (u64)capacity << SECTOR_SHIFT;
-	struct cbt_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+	struct cbt_map *map;
 
+	if (capacity > CBT_MAP_MAX_CAPACITY)
+		return NULL;
+	map = kzalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
 		return NULL;
 	map->capacity = capacity;
 	map->block_shift = params_fit_shift(bytes, tracking_block_minimum_shift,
 					    tracking_block_maximum_shift,
 					    tracking_block_maximum_count);
+	map->block_shift = params_fit_shift(bytes, map->block_shift, CBT_MAP_MAX_SHIFT,
+					    CBT_MAP_MAX_BLOCKS);
 	map->block_count = (bytes + (1ULL << map->block_shift) - 1) >> map->block_shift;
 	map->active = 1;
 	map->prepared = true;

@@ -3,6 +3,7 @@
 #ifndef BLKSNAP_CBT_MAP_H
 #define BLKSNAP_CBT_MAP_H
 
+#include <linux/blk_types.h>
 #include <linux/types.h>
 #include <linux/uuid.h>
 
@@ -33,6 +34,14 @@ struct cbt_map {
 	bool incomplete;		/* tracker.cbt_lock: cbt_map_complete() is due */
 	bool all_changed;		/* tracker.cbt_lock: and then @read_map says so */
 };
+
+/* A map has no more blocks than this, whatever the parameters say. */
+#define CBT_MAP_MAX_BLOCKS (1U << 27)
+/* And blocks are no larger than what 32 bits can say in bytes. */
+#define CBT_MAP_MAX_SHIFT 31
+/* Sectors of a device, at most. */
+#define CBT_MAP_MAX_CAPACITY \
+	((sector_t)CBT_MAP_MAX_BLOCKS << (CBT_MAP_MAX_SHIFT - SECTOR_SHIFT))
 
 struct cbt_map *cbt_map_create(sector_t capacity);
 void cbt_map_free(struct cbt_map *map);

@@ -18,7 +18,7 @@
 struct extent {
 	struct extent *next;		/* chunk.lock */
 	struct block_device *bdev;
-	u64 sector : 48;
+	u64 sector : STORAGE_SECTOR_BITS;
 	u64 first : 8;			/* unit of the chunk */
 	u64 count : 8;
 };

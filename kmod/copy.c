@@ -26,8 +26,9 @@ struct copy *copy_alloc(struct diff_area *area, unsigned int units, gfp_t gfp)
 		return NULL;
 	/* Not tried for ever: see get_chunk(). */
 	if (!copy->extent)
-		copy->extent = extent_alloc(gfpflags_allow_blocking(gfp) ?
-					    gfp | __GFP_RETRY_MAYFAIL | __GFP_NOWARN : gfp);
+		copy->extent = extent_alloc(gfp | __GFP_NOWARN | __GFP_NOMEMALLOC |
+					    (gfpflags_allow_blocking(gfp) ?
+					     __GFP_RETRY_MAYFAIL : 0));
 	if (!copy->extent) {
 		copy->next = NULL;
 		copy_pool_put(copy);

@@ -145,7 +145,9 @@ static void add_page(struct copy *copy, struct page *page)
  */
 struct copy *copy_pool_get(unsigned int pages, unsigned int multiple, gfp_t gfp)
 {
-	gfp_t easy = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN | __GFP_NORETRY;
+	/* Not what is kept for those who reclaim memory, although they write too. */
+	gfp_t easy = (gfp & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN | __GFP_NORETRY |
+		     __GFP_NOMEMALLOC;
 	struct size *size = pages <= SMALL_PAGES ? &sizes[0] : &sizes[1];
 	struct copy *copy = get_spare(size);
 

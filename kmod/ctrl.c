@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -60,7 +61,7 @@ static long ctrl_ioctl(struct file *file, unsigned int code, unsigned long argum
 
 	if (_IOC_TYPE(code) != BLK_SNAP || _IOC_NR(code) >= ARRAY_SIZE(requests))
 		return -ENOTTY;
-	request = &requests[_IOC_NR(code)];
+	request = &requests[array_index_nospec(_IOC_NR(code), ARRAY_SIZE(requests))];
 	if (!request->handle || _IOC_SIZE(code) != _IOC_SIZE(request->code))
 		return -ENOTTY;
 	if (request->changes && !capable(CAP_SYS_ADMIN))

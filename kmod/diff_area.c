@@ -73,6 +73,18 @@ out_free:
 	return ERR_PTR(ret);
 }
 
+/**
+ * diff_area_retire() - its device is about to be written without asking.
+ * @area: the area.
+ *
+ * What is being read for an image from the original may be overwritten from then on.
+ */
+void diff_area_retire(struct diff_area *area)
+{
+	/* Nobody has to be told. */
+	cmpxchg(&area->error, 0, ESHUTDOWN);
+}
+
 /** diff_area_kill() - no new users from now on; diff_area_free() has to follow. */
 void diff_area_kill(struct diff_area *area)
 {
@@ -88,8 +100,10 @@ void diff_area_free(struct diff_area *area)
 
 	wait_for_completion(&area->unused);
 	percpu_ref_exit(&area->ref);
-	xa_for_each(&area->chunks, index, chunk)
+	xa_for_each(&area->chunks, index, chunk) {
 		chunk_free(chunk);
+		cond_resched();
+	}
 	xa_destroy(&area->chunks);
 	kfree(area->corrupted_event);
 	kfree(area);
@@ -198,11 +212,11 @@ bool diff_area_touched(struct diff_area *area, sector_t sector, sector_t count)
 /*
  * Small objects have no pool behind them, and the kernel would try for ever to find
  * memory for one: memory that only the write may free that waits here. Rather lose
- * the snapshot.
+ * the snapshot. Nor is it taken from what is kept for those who reclaim memory.
  */
 static gfp_t may_fail(gfp_t gfp)
 {
-	return gfp | __GFP_NOWARN |
+	return gfp | __GFP_NOWARN | __GFP_NOMEMALLOC |
 	       (gfpflags_allow_blocking(gfp) ? __GFP_RETRY_MAYFAIL : 0);
 }
 

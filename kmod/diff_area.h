@@ -79,6 +79,7 @@ struct data_run {
 
 struct diff_area *diff_area_create(struct block_device *bdev, struct diff_storage *storage,
 				   struct event_queue *events);
+void diff_area_retire(struct diff_area *area);
 void diff_area_kill(struct diff_area *area);
 void diff_area_free(struct diff_area *area);
 bool diff_area_settled(struct diff_area *area, sector_t sector, sector_t count);

@@ -12,7 +12,7 @@
 
 /* struct storage_range - a range that was given. */
 struct storage_range {
-	struct list_head link;		/* diff_storage.lock, or the list of an append */
+	struct list_head link;		/* diff_storage.ranges, or the list of an append */
 	struct storage_device *device;
 	sector_t sector;		/* of the device */
 	sector_t count;
@@ -198,6 +198,8 @@ static int check_range(struct block_device *bdev, const struct blk_snap_block_ra
 		return -EINVAL;
 	if (range->sector_offset >= capacity ||
 	    range->sector_count > capacity - range->sector_offset)
+		return -ERANGE;
+	if (range->sector_offset + range->sector_count > 1ULL << STORAGE_SECTOR_BITS)
 		return -ERANGE;
 	return 0;
 }
@@ -413,14 +415,14 @@ unsigned int diff_storage_alloc(struct diff_storage *storage, unsigned int unit_
 		if (got) {
 			region->bdev = range->device->ref.bdev;
 			region->sector = range->sector + range->filled;
-			range->filled += got * unit_sectors;
+			WRITE_ONCE(range->filled, range->filled + got * unit_sectors);
 			storage->filled += got * unit_sectors;
 			break;
 		}
 		if (list_is_last(&range->link, &storage->ranges))
 			break;
 		/* What is too short for a unit is lost. */
-		range->filled = range->count;
+		WRITE_ONCE(range->filled, range->count);
 		storage->filled += left;
 		storage->current_range = list_next_entry(range, link);
 	}
@@ -436,15 +438,14 @@ unsigned int diff_storage_alloc(struct diff_storage *storage, unsigned int unit_
  * @ranges: filled in with the first @count of them.
  * @count: room in @ranges.
  *
- * Return: how many there are.
+ * The caller keeps diff_storage_append() away. Return: how many there are. May sleep.
  */
 u32 diff_storage_list(struct diff_storage *storage, struct blk_snap_storage_range *ranges,
 		      u32 count)
 {
 	struct storage_range *range;
-	u32 total, i = 0;
+	u32 i = 0;
 
-	spin_lock_irq(&storage->lock);
 	list_for_each_entry(range, &storage->ranges, link) {
 		dev_t dev = range->device->ref.bdev->bd_dev;
 
@@ -454,10 +455,9 @@ u32 diff_storage_list(struct diff_storage *storage, struct blk_snap_storage_rang
 		ranges[i].dev_id.mn = MINOR(dev);
 		ranges[i].sector_offset = range->sector;
 		ranges[i].sector_count = range->count;
-		ranges[i].sector_filled = range->filled;
+		ranges[i].sector_filled = READ_ONCE(range->filled);
 		i++;
+		cond_resched();
 	}
-	total = storage->range_count;
-	spin_unlock_irq(&storage->lock);
-	return total;
+	return storage->range_count;
 }

@@ -14,6 +14,9 @@ struct block_device;
 struct event;
 struct event_queue;
 
+/* Where old data are is noted with so many bits: 128 PiB of a device can be storage. */
+#define STORAGE_SECTOR_BITS 48
+
 /** struct region - sectors handed out for old data. */
 struct region {
 	struct block_device *bdev;
@@ -27,14 +30,14 @@ struct region {
  * and nothing is given back before the snapshot ends.
  */
 struct diff_storage {
-	struct mutex append_lock;	/* one append at a time; protects files and devices */
+	struct mutex append_lock;	/* one append at a time; protects files, devices, changes of ranges */
 	struct list_head devices;	/* append_lock: struct storage_device */
 	struct list_head files;		/* append_lock: struct held_file */
 	struct event_queue *events;
 	struct store_queue stores;	/* has a lock of its own */
 
 	spinlock_t lock;		/* irq safe, protects what follows */
-	struct list_head ranges;	/* struct storage_range */
+	struct list_head ranges;	/* struct storage_range; added to under append_lock too */
 	struct storage_range *current_range;
 	unsigned int range_count;
 	u64 capacity;			/* sectors given */

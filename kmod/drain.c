@@ -144,16 +144,21 @@ void drain_begin(struct snapshot *snapshot)
 		queue_work(system_unbound_wq, &snapshot->drain_work);
 }
 
+/** drain_wait() - wait until the background is through, well or not. May sleep. */
+void drain_wait(struct snapshot *snapshot)
+{
+	flush_work(&snapshot->drain_work);
+}
+
 /**
  * drain_finish() - wait to the end.
- * @snapshot: locked.
+ * @snapshot: locked, after drain_wait().
  *
  * Return: 0; then its trackers see all writes that are under way and that come. Or
  * -ETIMEDOUT, -ENOMEM. May sleep.
  */
 int drain_finish(struct snapshot *snapshot)
 {
-	flush_work(&snapshot->drain_work);
 	return drain(snapshot);
 }
 

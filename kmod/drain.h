@@ -7,6 +7,7 @@ struct snapshot;
 
 void drain_init(struct snapshot *snapshot);
 void drain_begin(struct snapshot *snapshot);
+void drain_wait(struct snapshot *snapshot);
 int drain_finish(struct snapshot *snapshot);
 void drain_cancel(struct snapshot *snapshot);
 

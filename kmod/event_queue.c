@@ -53,8 +53,9 @@ void event_queue_push(struct event_queue *queue, struct event *event)
 {
 	unsigned long flags;
 
-	event->time = ktime_get_ns();
 	spin_lock_irqsave(&queue->lock, flags);
+	/* Under the lock: events come in the order of their times. */
+	event->time = ktime_get_ns();
 	list_add_tail(&event->link, &queue->events);
 	spin_unlock_irqrestore(&queue->lock, flags);
 	wake_up(&queue->readers);

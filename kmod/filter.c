@@ -44,6 +44,9 @@ static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
 	bio = (struct bio *)fregs_argument(fregs);
 	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
 		return;
+	/* From before its device was tracked: it waits in a list of the driver, see mark(). */
+	if (unlikely(bio->bi_opf & REQ_DRV) && bio->bi_bdev->bd_disk->fops->poll_bio)
+		return;
 	if (tracked_bio_pass(bio))
 		return;
 	this_cpu_inc(filter_users);
@@ -86,7 +89,7 @@ static void submit(struct bio *bio, bool may_wait)
 			rcu_read_unlock();
 			return;
 		}
-		/* The gate has just opened, or the tracker is on its way out. */
+		/* The gate has just opened. */
 		rcu_read_unlock();
 		cpu_relax();
 	}

@@ -30,15 +30,25 @@ struct freeze {
 };
 
 static struct workqueue_struct *freeze_queue;
+/* Memory may be what the frozen file systems keep back: to thaw must not need any. */
+static struct workqueue_struct *thaw_queue;
 
 int __init freeze_module_init(void)
 {
 	freeze_queue = alloc_workqueue("blksnap_freeze", WQ_UNBOUND, 0);
-	return freeze_queue ? 0 : -ENOMEM;
+	if (!freeze_queue)
+		return -ENOMEM;
+	thaw_queue = alloc_workqueue("blksnap_thaw", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!thaw_queue) {
+		destroy_workqueue(freeze_queue);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void freeze_module_exit(void)
 {
+	destroy_workqueue(thaw_queue);
 	destroy_workqueue(freeze_queue);
 }
 
@@ -146,7 +156,7 @@ bool freeze_thaw(struct freeze *freeze)
 	freeze->abandoned = !finished;
 	spin_unlock(&freeze->lock);
 	if (finished)
-		queue_work(freeze_queue, &freeze->thaw_work);
+		queue_work(thaw_queue, &freeze->thaw_work);
 	return finished;
 }
 

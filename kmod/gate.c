@@ -62,14 +62,32 @@ bool tracker_park_if_gated(struct tracker *tracker, struct bio *bio)
 	return gated;
 }
 
-/* Writes that the driver counts as under way. Drivers with a request queue do not. */
-static unsigned int writes_in_flight(struct block_device *bdev)
+static unsigned int writes_of(struct block_device *bdev)
 {
 	unsigned int sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		sum += part_stat_local_read_cpu(bdev, in_flight[1], cpu);
+	return sum;
+}
+
+/*
+ * Writes that the driver counts as under way. Drivers with a request queue do not. A
+ * write through a partition is counted there, and not for the whole disk.
+ */
+static unsigned int writes_in_flight(struct block_device *bdev)
+{
+	struct block_device *part;
+	unsigned int sum = 0;
+	unsigned long index;
+
+	if (bdev_is_partition(bdev))
+		return writes_of(bdev);
+	rcu_read_lock();
+	xa_for_each(&bdev->bd_disk->part_tbl, index, part)
+		sum += writes_of(part);
+	rcu_read_unlock();
 	return sum;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
+#include "cbt_map.h"
 #include "params.h"
 
 int tracking_block_minimum_shift = 16;
@@ -19,51 +20,102 @@ int copy_memory_limit = 64;
 int freeze_timeout_ms = 60000;
 bool images_writable;
 
-/*
- * Bounds depend on one another, so what is given at load is looked at when all
- * of it is there.
- */
+/* The parameters whose bounds depend on one another, in the order in which they are looked at. */
+enum bounded {
+	BLOCK_MINIMUM,
+	BLOCK_MAXIMUM,
+	BLOCK_COUNT,
+	CHUNK_MINIMUM,
+	CHUNK_MAXIMUM,
+	CHUNK_COUNT,
+	STORAGE_MINIMUM,
+	COPY_MEMORY,
+	FREEZE_TIMEOUT,
+	BOUNDED_COUNT,
+};
+
+struct bounded_param {
+	const char *name;
+	int *value;
+};
+
+#define BOUNDED(parameter) { .name = #parameter, .value = &(parameter) }
+
+static const struct bounded_param bounded[BOUNDED_COUNT] = {
+	[BLOCK_MINIMUM] = BOUNDED(tracking_block_minimum_shift),
+	[BLOCK_MAXIMUM] = BOUNDED(tracking_block_maximum_shift),
+	[BLOCK_COUNT] = BOUNDED(tracking_block_maximum_count),
+	[CHUNK_MINIMUM] = BOUNDED(chunk_minimum_shift),
+	[CHUNK_MAXIMUM] = BOUNDED(chunk_maximum_shift),
+	[CHUNK_COUNT] = BOUNDED(chunk_maximum_count_shift),
+	[STORAGE_MINIMUM] = BOUNDED(diff_storage_minimum),
+	[COPY_MEMORY] = BOUNDED(copy_memory_limit),
+	[FREEZE_TIMEOUT] = BOUNDED(freeze_timeout_ms),
+};
+
+/* What is given at load is looked at when all of it is there. */
 static bool loaded;
 
-/* Writers come one at a time (the kernel's parameter lock); a word is read whole. */
-static void clamp_param(const char *name, int *value, int low, int high)
+static void bound(int *values, enum bounded which, int low, int high)
 {
-	int now = clamp(*value, low, high);
+	int now = clamp(values[which], low, high);
 
-	if (now == *value)
+	if (now == values[which])
 		return;
-	pr_warn("%s=%d is out of bounds, using %d\n", name, *value, now);
-	WRITE_ONCE(*value, now);
+	pr_warn("%s=%d is out of bounds, using %d\n", bounded[which].name, values[which], now);
+	values[which] = now;
+}
+
+static void bound_all(int *values)
+{
+	int portion;
+
+	bound(values, BLOCK_MINIMUM, 12, 26);
+	bound(values, BLOCK_MAXIMUM, values[BLOCK_MINIMUM], 30);
+	bound(values, BLOCK_COUNT, 1 << 10, CBT_MAP_MAX_BLOCKS);
+	bound(values, CHUNK_MINIMUM, PAGE_SHIFT, 26);
+	bound(values, CHUNK_MAXIMUM, values[CHUNK_MINIMUM], 26);
+	bound(values, CHUNK_COUNT, 8, 40);
+
+	portion = 2 << (values[CHUNK_MINIMUM] - SECTOR_SHIFT);
+	bound(values, STORAGE_MINIMUM, portion, round_down(INT_MAX, portion));
+	bound(values, STORAGE_MINIMUM, portion, round_down(values[STORAGE_MINIMUM], portion / 2));
+
+	bound(values, COPY_MEMORY, 4, 65536);
+	bound(values, FREEZE_TIMEOUT, 1000, 600000);
+}
+
+static void get_all(int *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < BOUNDED_COUNT; i++)
+		values[i] = *bounded[i].value;
+}
+
+/* A reader never sees a value that is out of bounds: it is put in its place here, not before. */
+static void set_all(const int *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < BOUNDED_COUNT; i++)
+		WRITE_ONCE(*bounded[i].value, values[i]);
 }
 
 /**
- * params_sanitise() - bring all parameters within their bounds.
+ * params_sanitise() - bring what was given at load within its bounds.
  *
  * A value out of bounds is not refused: existing scripts load the module with
  * what they have, and expect it to load.
  */
 void params_sanitise(void)
 {
-	int minimum_storage;
+	int values[BOUNDED_COUNT];
 
+	get_all(values);
+	bound_all(values);
+	set_all(values);
 	loaded = true;
-	clamp_param("tracking_block_minimum_shift", &tracking_block_minimum_shift, 12, 26);
-	clamp_param("tracking_block_maximum_shift", &tracking_block_maximum_shift,
-		    tracking_block_minimum_shift, 30);
-	clamp_param("tracking_block_maximum_count", &tracking_block_maximum_count,
-		    1 << 10, 1 << 27);
-	clamp_param("chunk_minimum_shift", &chunk_minimum_shift, PAGE_SHIFT, 26);
-	clamp_param("chunk_maximum_shift", &chunk_maximum_shift, chunk_minimum_shift, 26);
-	clamp_param("chunk_maximum_count_shift", &chunk_maximum_count_shift, 8, 40);
-
-	minimum_storage = 2 << (chunk_minimum_shift - SECTOR_SHIFT);
-	clamp_param("diff_storage_minimum", &diff_storage_minimum, minimum_storage,
-		    round_down(INT_MAX, minimum_storage));
-	clamp_param("diff_storage_minimum", &diff_storage_minimum, minimum_storage,
-		    round_down(diff_storage_minimum, minimum_storage / 2));
-
-	clamp_param("copy_memory_limit", &copy_memory_limit, 4, 65536);
-	clamp_param("freeze_timeout_ms", &freeze_timeout_ms, 1000, 600000);
 }
 
 /**
@@ -84,13 +136,23 @@ unsigned int params_fit_shift(u64 bytes, int minimum, int maximum, u64 maximum_c
 	return shift;
 }
 
+/* Writers come one at a time: the kernel's parameter lock. */
 static int param_set_bounded(const char *value, const struct kernel_param *param)
 {
-	int ret = param_set_int(value, param);
+	int values[BOUNDED_COUNT], given, ret;
+	unsigned int i;
 
-	if (!ret && loaded)
-		params_sanitise();
-	return ret;
+	ret = kstrtoint(value, 0, &given);
+	if (ret)
+		return ret;
+	get_all(values);
+	for (i = 0; i < BOUNDED_COUNT; i++)
+		if (bounded[i].value == param->arg)
+			values[i] = given;
+	if (loaded)
+		bound_all(values);
+	set_all(values);
+	return 0;
 }
 
 static const struct kernel_param_ops bounded_ops = {

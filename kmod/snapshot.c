@@ -58,18 +58,29 @@ struct snapshot *snapshot_get(const uuid_t *id)
 	return snapshot;
 }
 
-/** snapshot_get_locked() - the same, locked, and not released. May sleep. */
+/**
+ * snapshot_get_locked() - a snapshot that is not released, locked.
+ * @id: which.
+ *
+ * Return: the snapshot, referenced, or ERR_PTR: -ESRCH, or -EINTR if the task is killed
+ * while a take, which may wait long for a device, has the lock. May sleep.
+ */
 struct snapshot *snapshot_get_locked(const uuid_t *id)
 {
 	struct snapshot *snapshot = snapshot_get(id);
+	int ret;
 
 	if (!snapshot)
-		return NULL;
-	mutex_lock(&snapshot->lock);
+		return ERR_PTR(-ESRCH);
+	ret = mutex_lock_killable(&snapshot->lock);
+	if (ret) {
+		snapshot_put(snapshot);
+		return ERR_PTR(ret);
+	}
 	if (!snapshot->released)
 		return snapshot;
 	snapshot_put_locked(snapshot);
-	return NULL;
+	return ERR_PTR(-ESRCH);
 }
 
 /** snapshot_put_locked() - undo snapshot_get_locked(). */
@@ -116,6 +127,9 @@ static void release(struct snapshot *snapshot)
 
 	end_images(snapshot);
 	for (i = 0; i < snapshot->count; i++)
+		if (snapshot->devices[i].area)
+			diff_area_retire(snapshot->devices[i].area);
+	for (i = 0; i < snapshot->count; i++)
 		if (snapshot->devices[i].tracker)
 			rcu_assign_pointer(snapshot->devices[i].tracker->area, NULL);
 	synchronize_rcu();
@@ -147,6 +161,8 @@ static int check_device(struct block_device *bdev)
 	if (bdev_is_zoned(bdev) || blk_get_integrity(bdev->bd_disk))
 		return -EOPNOTSUPP;
 	if (bdev_logical_block_size(bdev) > PAGE_SIZE)
+		return -EOPNOTSUPP;
+	if (bdev_nr_sectors(bdev) > CBT_MAP_MAX_CAPACITY)
 		return -EOPNOTSUPP;
 	/* Old data would be read and stored without the key of the write that replaces them. */
 	if (bdev_encrypts(bdev))
@@ -244,42 +260,32 @@ out_put:
 	return ret;
 }
 
-/* Of those who want to end a snapshot, one does. */
-static bool unlink_snapshot(struct snapshot *snapshot)
+/* The end of a snapshot, which is locked, not released, and referenced by the caller. */
+static void end_snapshot(struct snapshot *snapshot)
 {
-	bool linked;
-
 	mutex_lock(&snapshots_lock);
-	linked = !list_empty(&snapshot->link);
-	list_del_init(&snapshot->link);
+	list_del(&snapshot->link);
 	mutex_unlock(&snapshots_lock);
-	return linked;
+	release(snapshot);
+	snapshot_put(snapshot);		/* of the list */
 }
 
 /**
  * snapshot_destroy() - end a snapshot.
  * @id: which.
  *
- * When this returns, the images and everything that was held are gone. Return: 0
- * or -ENODEV if there is none. May sleep.
+ * When this returns, the images and everything that was held are gone. Return: 0,
+ * -ENODEV if there is none, or -EINTR, with the snapshot as it was, if the task is
+ * killed while it waits for a take. May sleep.
  */
 int snapshot_destroy(const uuid_t *id)
 {
-	struct snapshot *snapshot = snapshot_get(id);
+	struct snapshot *snapshot = snapshot_get_locked(id);
 
-	if (!snapshot)
-		return -ENODEV;
-	if (!unlink_snapshot(snapshot)) {
-		snapshot_put(snapshot);
-		return -ENODEV;
-	}
-	/* Whoever waits for an event need not wait for a take to end. */
-	event_queue_close(&snapshot->events);
-	mutex_lock(&snapshot->lock);
-	release(snapshot);
-	mutex_unlock(&snapshot->lock);
-	snapshot_put(snapshot);		/* of the list */
-	snapshot_put(snapshot);
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot) == -ESRCH ? -ENODEV : PTR_ERR(snapshot);
+	end_snapshot(snapshot);
+	snapshot_put_locked(snapshot);
 	return 0;
 }
 
@@ -313,8 +319,8 @@ int snapshot_take(const uuid_t *id)
 	struct snapshot *snapshot = snapshot_get_locked(id);
 	int ret;
 
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	ret = -EALREADY;
 	if (snapshot->taken)
 		goto out_put;
@@ -334,10 +340,7 @@ out_put:
 	return ret;
 
 out_destroy:
-	if (unlink_snapshot(snapshot)) {
-		release(snapshot);
-		snapshot_put(snapshot);
-	}
+	end_snapshot(snapshot);
 	goto out_put;
 }
 

@@ -113,11 +113,12 @@ long request_snapshot_append_storage(void __user *argument)
 	if (copy_from_user(ranges, user_pointer(karg.ranges), karg.count * sizeof(*ranges)))
 		goto out;
 
-	ret = -ESRCH;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
+	if (IS_ERR(snapshot)) {
+		ret = PTR_ERR(snapshot);
 		goto out;
+	}
 	ret = diff_storage_append(&snapshot->storage, user_dev(&karg.dev_id),
 				  ranges, karg.count);
 	snapshot_put_locked(snapshot);
@@ -183,8 +184,8 @@ long request_snapshot_collect_images(void __user *argument)
 		return -ENODATA;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	room = karg.count;
 	karg.count = snapshot->count;
 	ret = -ENODEV;

@@ -18,8 +18,8 @@ long request_snapshot_status(void __user *argument)
 		return -ENODATA;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	snapshot_status(snapshot, &karg);
 	snapshot_put_locked(snapshot);
 	return copy_to_user(argument, &karg, sizeof(karg)) ? -ENODATA : 0;
@@ -40,8 +40,8 @@ long request_snapshot_collect_devices(void __user *argument)
 		return -EINVAL;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	room = karg.count;
 	karg.count = snapshot->count;
 	if (karg.devices && room < karg.count) {
@@ -78,8 +78,8 @@ long request_snapshot_collect_storage(void __user *argument)
 		return -EINVAL;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	room = karg.count;
 	/* Ranges are added under the lock of the snapshot: there is no more to come. */
 	karg.count = diff_storage_list(&snapshot->storage, NULL, 0);
@@ -115,8 +115,8 @@ long request_snapshot_hold_file(void __user *argument)
 		return -EINVAL;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	ret = diff_storage_hold_file(&snapshot->storage, karg.fd);
 	snapshot_put_locked(snapshot);
 	return ret;
@@ -133,8 +133,8 @@ long request_snapshot_set_low_space(void __user *argument)
 		return -ENODATA;
 	import_uuid(&id, karg.id.b);
 	snapshot = snapshot_get_locked(&id);
-	if (!snapshot)
-		return -ESRCH;
+	if (IS_ERR(snapshot))
+		return PTR_ERR(snapshot);
 	ret = diff_storage_set_low_space(&snapshot->storage, karg.sectors);
 	snapshot_put_locked(snapshot);
 	return ret;

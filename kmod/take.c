@@ -7,6 +7,7 @@
 #include <linux/major.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "cbt_map.h"
 #include "diff_area.h"
@@ -153,18 +154,26 @@ static bool freeze_together(struct list_head *list, unsigned long timeout)
 	return freeze_group(list, false, timeout) && on_file;
 }
 
+/* One deadline for all: the first of them stays frozen until the last is. */
 static int freeze_one_by_one(struct list_head *list, unsigned long timeout)
 {
+	unsigned long deadline = jiffies + timeout;
 	struct frozen *frozen;
 
 	list_for_each_entry(frozen, list, link) {
-		struct freeze *freeze = freeze_create(frozen->dev);
+		struct freeze *freeze;
 
+		if (time_after_eq(jiffies, deadline)) {
+			frozen->verdict = blk_snap_freeze_timeout;
+			frozen->error = ETIMEDOUT;
+			continue;
+		}
+		freeze = freeze_create(frozen->dev);
 		if (IS_ERR(freeze))
 			return PTR_ERR(freeze);
 		frozen->freeze = freeze;
 		freeze_begin(freeze);
-		wait_frozen(frozen, jiffies + timeout);
+		wait_frozen(frozen, deadline);
 	}
 	return 0;
 }
@@ -211,8 +220,16 @@ static int freeze_all(struct list_head *list)
 	return ret;
 }
 
+static int compare_numbers(const void *a, const void *b)
+{
+	dev_t left = (*(struct tracker *const *)a)->id.dev;
+	dev_t right = (*(struct tracker *const *)b)->id.dev;
+
+	return left < right ? -1 : left > right;
+}
+
 /*
- * Close all gates. A device that lies above another one of the snapshot (a loop
+ * Close all gates, in the order in which writes meet them. A device that lies above another one of the snapshot (a loop
  * device, a volume) does not get its writes done behind the gate of the lower
  * one; it shows by not getting drained. Then it has to come first, and all start
  * again.
@@ -229,6 +246,7 @@ static int gate_all(struct snapshot *snapshot)
 		return -ENOMEM;
 	for (i = 0; i < snapshot->count; i++)
 		order[i] = snapshot->devices[i].tracker;
+	sort(order, snapshot->count, sizeof(*order), compare_numbers, NULL);
 
 	/* Each device may have to be put first once, however short the limit is. */
 	for (attempt = 0; attempt <= snapshot->count || time_before(jiffies, deadline); attempt++) {
@@ -285,8 +303,9 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
 	struct block_device *bdev = device->ref.bdev;
 	struct diff_area *area;
 
+	/* As from opening a device that is gone. */
 	if (!bdev_nr_sectors(bdev))
-		return -ENODEV;
+		return -ENXIO;
 	area = diff_area_create(bdev, &snapshot->storage, &snapshot->events);
 	if (IS_ERR(area))
 		return PTR_ERR(area);
@@ -309,7 +328,7 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
  * take_devices() - the take.
  * @snapshot: locked, not taken; on an error it has to be released.
  *
- * Return: 0 or an error: -ENOMEM, -ENODEV, -ETIMEDOUT, those of opening a device.
+ * Return: 0 or an error: -ENOMEM, -ENXIO, -ETIMEDOUT, those of opening a device.
  * May sleep.
  */
 int take_devices(struct snapshot *snapshot)
@@ -324,6 +343,8 @@ int take_devices(struct snapshot *snapshot)
 	fresh = kvcalloc(snapshot->count, sizeof(*fresh), GFP_KERNEL);
 	if (!fresh)
 		return -ENOMEM;
+	/* What it says it has waited for must not be more than it began with. */
+	drain_wait(snapshot);
 	for (i = 0; i < snapshot->count; i++) {
 		ret = prepare_device(snapshot, &snapshot->devices[i], &fresh[i]);
 		if (ret)

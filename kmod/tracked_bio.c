@@ -11,6 +11,9 @@
 
 #define TRACKED_BIO_RESERVE 64
 
+/* If there is some to spare: those who reclaim memory write too, and may use the last of it. */
+#define GFP_SPARE (GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
 /*
  * struct tracked_bio - a write between its submission and its end.
  *
@@ -190,6 +193,12 @@ static void tracked_bio_ready(struct preserve *preserve)
 
 static void mark(struct tracked_bio *tracked, struct tracker *tracker, struct bio *bio)
 {
+	/*
+	 * A driver that polls for bios (device-mapper) keeps a list of its own in
+	 * bi_private from the submission on. Nothing is lost but the polling.
+	 */
+	if (unlikely(bio->bi_opf & REQ_POLLED) && bio->bi_bdev->bd_disk->fops->poll_bio)
+		bio_clear_polled(bio);
 	tracked->bio = bio;
 	tracked->end_io = bio->bi_end_io;
 	tracked->private = bio->bi_private;
@@ -210,7 +219,7 @@ static bool pass(struct tracker *tracker, struct bio *bio, sector_t sector, sect
 	area = rcu_dereference(tracker->area);
 	if (area && (bio_op(bio) == REQ_OP_DISCARD || !diff_area_settled(area, sector, count)))
 		goto out_put;
-	tracked = kmem_cache_alloc(tracked_bio_cache, GFP_NOWAIT | __GFP_NOWARN);
+	tracked = kmem_cache_alloc(tracked_bio_cache, GFP_SPARE);
 	if (!tracked)
 		goto out_put;
 	mark(tracked, tracker, bio);
@@ -256,8 +265,8 @@ static struct diff_area *get_area(struct tracker *tracker)
 }
 
 /*
- * Nobody misses a discard: the blocks keep their content, so that there is
- * nothing to copy, and they are discarded at the next trim after the snapshot.
+ * A discard is a hint: the blocks keep their content, so that there is nothing to
+ * copy, and they are discarded at the next trim after the snapshot.
  */
 static bool can_ignore(const struct bio *bio)
 {

@@ -54,6 +54,24 @@ static struct hlist_head *hash_head(const struct gendisk *disk)
 	return &tracker_hash[hash_ptr(disk, TRACKER_HASH_BITS)];
 }
 
+/*
+ * Writes meet the trackers of a disk in the order of their numbers, which is also the
+ * one in which a take closes their gates: one that is parked is counted by none yet.
+ */
+static void hash_add(struct tracker *tracker)
+{
+	struct hlist_head *head = hash_head(tracker->id.disk);
+	struct tracker *other, *before = NULL;
+
+	hlist_for_each_entry(other, head, hash)
+		if (other->id.dev < tracker->id.dev)
+			before = other;
+	if (before)
+		hlist_add_behind_rcu(&tracker->hash, &before->hash);
+	else
+		hlist_add_head_rcu(&tracker->hash, head);
+}
+
 static void inflight_zero(struct percpu_ref *ref)
 {
 	complete(&container_of(ref, struct tracker, inflight)->drained);
@@ -125,7 +143,7 @@ static struct tracker *tracker_create(struct block_device *bdev)
 	}
 	atomic_inc(&tracker_count);
 	list_add_tail(&tracker->link, &trackers);
-	hlist_add_head_rcu(&tracker->hash, hash_head(tracker->id.disk));
+	hash_add(tracker);
 	return tracker;
 
 out_cbt:

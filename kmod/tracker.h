@@ -57,8 +57,9 @@ struct tracker {
 	bool sees_all;
 
 	/*
-	 * Changed while no write is under way, see gate.h, and under cbt_lock, which other readers than writes hold. Nothing that may wait
-	 * for a frozen file system is done under cbt_lock.
+	 * Changed while no write is under way, see gate.h, and under cbt_lock, which
+	 * other readers than writes hold. Nothing that may wait for a frozen file
+	 * system is done under cbt_lock.
 	 */
 	struct mutex cbt_lock;
 	struct cbt_map *cbt;

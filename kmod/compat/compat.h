@@ -3,6 +3,10 @@
 #ifndef BLKSNAP_COMPAT_H
 #define BLKSNAP_COMPAT_H
 
+#ifdef CONFIG_PREEMPT_RT
+#error "blksnap is not for PREEMPT_RT kernels: it ends bios of others with preemption disabled"
+#endif
+
 #include <linux/blkdev.h>
 #include <linux/device/class.h>
 #include <linux/file.h>

@@ -54,7 +54,7 @@ internal static class DriverErrors
             "Name each device once; \"lsblk\" shows which paths are the same device."),
         new(RequestNames.SnapshotCreate, EALREADY, ErrorIds.DeviceInUse, "In a snapshot already: {0}."),
         new(RequestNames.SnapshotCreate, EBUSY, ErrorIds.BlockLayerHooked, "The driver cannot see the writes of the system: something else has hooked the block layer, or ftrace is switched off."),
-        new(RequestNames.SnapshotCreate, EOPNOTSUPP, ErrorIds.DeviceNotSupported, "Cannot be snapshotted (zoned, with integrity data, inline encryption or DAX, blocks larger than a page, or an image itself): {0}."),
+        new(RequestNames.SnapshotCreate, EOPNOTSUPP, ErrorIds.DeviceNotSupported, "Cannot be snapshotted (zoned, with integrity data, inline encryption or DAX, blocks larger than a page, more than 256 PiB, or an image itself): {0}."),
         new(RequestNames.SnapshotCreate, ENXIO, ErrorIds.DeviceNotFound, "No such block device: {0}."),
         new(RequestNames.SnapshotCreate, ENODEV, ErrorIds.DeviceNotFound, "No such block device: {0}."),
         new(RequestNames.SnapshotCreate, ENOENT, ErrorIds.DeviceNotFound, "No such block device: {0}."),

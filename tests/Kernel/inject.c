@@ -342,6 +342,63 @@ static void take_gives_up(void)
 	model_free(second);
 }
 
+struct late_read {
+	struct dev *image;
+	const struct model *model;
+	const uint32_t *seq;
+	long result;
+};
+
+static void *read_late(void *argument)
+{
+	struct late_read *read = argument;
+
+	read->result = check_sectors(read->image->fd, "image", read->model->tag, read->seq, 0, 8,
+				     read_error_allowed);
+	return NULL;
+}
+
+static void *destroy_one(void *id)
+{
+	CHECK_RESULT(snap_destroy(id), 0);
+	return NULL;
+}
+
+/*
+ * An image is being read from its original when the snapshot ends, and the original is
+ * overwritten at once: the reader gets what was there at the take, or an error.
+ */
+static void read_across_the_end(void)
+{
+	struct dev *disk = dev_disk(0), *dev, *storage = dev_storage_disk();
+	struct late_read late;
+	struct model *model;
+	snap_id id;
+
+	mapper_needs("delay");
+	dev = mapper_linear(disk);
+	model = model_new(dev);
+	model_fill(model, 0, 8);
+	snap_begin_one(&id, dev, storage, 0, STORAGE);
+	late = (struct late_read){ .model = model, .seq = model_freeze(model) };
+	late.image = dev_image(&id, dev);
+	/* Reads take long to begin, writes do not. */
+	mapper_swap(dev, "0 %llu delay %s 0 4000 %s 0 0", (unsigned long long)dev->sectors,
+		    disk->path, disk->path);
+	worker_start(read_late, &late);
+	sleep_ms(1000);
+	worker_start(destroy_one, &id);
+	sleep_ms(1000);
+	CHECK(model_write(model, 0, 8));
+	workers_join();
+	note("the read ended with %ld", late.result);
+	dev_close(late.image);
+	mapper_mend(dev, disk);
+	check_live(model, 0, 8);
+	free((void *)late.seq);
+	model_free(model);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -353,6 +410,7 @@ int main(int argc, char **argv)
 		{ "slow_storage_and_little_memory", slow_storage_and_little_memory, 180 },
 		{ "stalled_storage", stalled_storage, 120 },
 		{ "take_gives_up", take_gives_up, 235 },
+		{ "read_across_the_end", read_across_the_end, 120 },
 	};
 
 	return module_suite(tests, ARRAY_SIZE(tests), argc, argv);

@@ -256,6 +256,59 @@ static void client_in_a_slow_freeze(void)
 	expect_nothing_left();
 }
 
+static void ask_for_status(void *id)
+{
+	struct blk_snap_snapshot_status status;
+
+	_exit(snap_status(id, &status) ? 1 : 0);
+}
+
+static void destroy_it(void *id)
+{
+	_exit(snap_destroy(id) ? 1 : 0);
+}
+
+/* Who asks for something while a take waits for a device can be killed meanwhile. */
+static void clients_behind_a_slow_freeze(void)
+{
+	struct dev *disk = dev_disk(0), *dev, *storage = dev_storage_disk();
+	pid_t taker, waiting[2];
+	snap_id id;
+	int status;
+
+	dev = mapper_linear(disk);
+	make_file_system("ext4", dev, 48);
+	mount_at(dev->path, "live", "defaults");
+	REQUIRE_OK(snap_create(&dev->id, 1, &id));
+	REQUIRE_OK(snap_append_one(&id, storage->id, 0, STORAGE));
+	write_file(MOUNTS "/live/before", "to be written by the freeze");
+	mapper_suspend(dev);
+	taker = child_start(take_once, &id);
+	sleep_ms(1500);
+	waiting[0] = child_start(ask_for_status, &id);
+	waiting[1] = child_start(destroy_it, &id);
+	sleep_ms(500);
+	for (unsigned int i = 0; i < ARRAY_SIZE(waiting); i++) {
+		pid_t ended = 0;
+
+		CHECK_EQ(kill(waiting[i], SIGKILL), 0);
+		for (unsigned int n = 0; n < 100 && !ended; n++) {
+			ended = waitpid(waiting[i], &status, WNOHANG);
+			if (!ended)
+				sleep_ms(100);
+		}
+		/* Long before the take gives up. */
+		CHECK_EQ(ended, waiting[i]);
+		CHECK(ended && WIFSIGNALED(status));
+	}
+	CHECK_EQ(kill(taker, SIGKILL), 0);
+	mapper_resume(dev);
+	CHECK_EQ(waitpid(taker, &status, 0), taker);
+	CHECK_RESULT(snap_destroy(&id), 0);
+	unmount_all();
+	expect_nothing_left();
+}
+
 #define SHARE (8 * MIB)
 
 struct target {
@@ -326,6 +379,7 @@ int main(int argc, char **argv)
 		{ "image_readers", image_readers, 120 },
 		{ "clients", clients, 180 },
 		{ "client_in_a_slow_freeze", client_in_a_slow_freeze, 150 },
+		{ "clients_behind_a_slow_freeze", clients_behind_a_slow_freeze, 150 },
 		{ "writers", writers, 150 },
 	};
 	struct suite suite = {

@@ -387,6 +387,23 @@ static void large_device(void)
 	free(buffer);
 }
 
+/* Blocks are larger than the parameters say rather than more than the map can have. */
+static void large_device_small_blocks(void)
+{
+	module_require("tracking_block_minimum_shift=12 tracking_block_maximum_shift=12");
+	large_device();
+}
+
+static void too_large_a_device(void)
+{
+	struct dev *dev = dev_loop(1ULL << 60, 512);
+	struct blk_snap_cbt_info info;
+	snap_id id;
+
+	CHECK_RESULT(snap_create(&dev->id, 1, &id), -EOPNOTSUPP);
+	CHECK_RESULT(tracker_find(dev->id, &info), -ENODATA);
+}
+
 static void stacks_cleanup(void)
 {
 	unmount_all();
@@ -408,6 +425,8 @@ int main(int argc, char **argv)
 		{ "vfat", vfat, 180 },
 		{ "f2fs", f2fs, 180 },
 		{ "large_device", large_device, 120 },
+		{ "large_device_small_blocks", large_device_small_blocks, 180 },
+		{ "too_large_a_device", too_large_a_device, 60 },
 	};
 	struct suite suite = {
 		.tests = tests,
