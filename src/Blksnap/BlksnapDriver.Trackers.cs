@@ -78,10 +78,26 @@ public sealed partial class BlksnapDriver
     }
 
     /// <summary>
+    /// Whether a taken snapshot holds a device, which is when its map can be read. Request TRACKER_READ_CBT_MAP for one byte; the driver
+    /// answers it for snapshots too that were destroyed and are not released yet.
+    /// </summary>
+    /// <param name="device">The device.</param>
+    /// <returns>False if none does, or if the device is gone or not tracked.</returns>
+    internal unsafe bool IsHeld(DeviceId device)
+    {
+        byte first;
+        BlkSnapTrackerReadCbtBitmap argument = new() { DevId = device, Length = 1, Buff = (ulong)&first };
+
+        // The first patch sets answer 0 bytes for a device that is not tracked. What is no answer, such as a signal, says nothing.
+        return TrySend(Requests.TrackerReadCbtMap, ref argument)
+            is not (0 or -Errno.EPERM or -Errno.ENODATA or -Errno.ENODEV or -Errno.ENXIO or -Errno.ENOENT);
+    }
+
+    /// <summary>
     /// Marks ranges as changed, so that the next increment has them. Requests TRACKER_MARK_DIRTY_BLOCKS.
     /// Ranges are widened to sectors; empty ones are skipped.
     /// </summary>
-    /// <param name="device">A tracked device, or an image.</param>
+    /// <param name="device">A tracked device. Not an image: some drivers crash on it, or do nothing.</param>
     /// <param name="ranges">Ranges in bytes.</param>
     /// <exception cref="BlksnapException">
     /// <see cref="ErrorIds.TrackerNotFound"/>; EINVAL if a range lies beyond the end of the device.

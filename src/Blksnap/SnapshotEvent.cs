@@ -67,6 +67,12 @@ public sealed record SnapshotEvent
     /// <summary>Earlier requests for storage that nobody had taken when this one came, and that it stands for too.</summary>
     public int Coalesced { get; init; }
 
+    /// <summary>Bytes that this process was asked for with this event and all before it.</summary>
+    internal long RequestedInAll { get; init; }
+
+    /// <summary>Time of the first event that this process received of the snapshot.</summary>
+    internal DateTime FirstTime { get; init; }
+
     /// <summary>This event in the place of an earlier one that nobody has taken.</summary>
     /// <param name="earlier">The earlier one.</param>
     /// <returns>This event, with one more in <see cref="Coalesced"/>.</returns>

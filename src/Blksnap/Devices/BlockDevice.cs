@@ -56,4 +56,7 @@ public sealed record BlockDevice
 
     /// <summary>Whether it is the image of a snapshot.</summary>
     public bool IsSnapshotImage { get; init; }
+
+    /// <summary>Number of the disk among all that there have been since the system was started, which none has twice; null if the kernel gives none.</summary>
+    internal long? DiskSequence { get; init; }
 }

@@ -118,6 +118,7 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
             IsSnapshotImage = name.StartsWith("blksnap-image", StringComparison.Ordinal)
                 || name.StartsWith("veeamblksnapimg", StringComparison.Ordinal)
                 || name.StartsWith("veeamblksnap-image", StringComparison.Ordinal),
+            DiskSequence = ReadNumber(Path.Combine(diskFolder, "diskseq")) is var sequence and > 0 ? sequence : null,
         };
     }
 

@@ -115,7 +115,7 @@ internal sealed partial class SimulatedDriver
                 return false;
             }
 
-            while ((all || !IsLow(snapshot)) && snapshot.Allocate(UnitSectors))
+            while ((all || !IsLow(snapshot)) && Allocate(snapshot, IsForeign ? ChunkSectors : UnitSectors))
             {
             }
 
@@ -125,14 +125,17 @@ internal sealed partial class SimulatedDriver
         }
     }
 
-    private static bool IsLow(SimulatedSnapshot snapshot) => snapshot.Capacity - snapshot.Filled <= snapshot.LowSpaceMark;
+    // Other drivers compare with what they have asked for, not with what they were given.
+    private bool IsLow(SimulatedSnapshot snapshot) => IsForeign
+        ? snapshot.RequestedSectors <= snapshot.Filled + (StorageMinimum / 2 / UnitSectors * UnitSectors)
+        : snapshot.Capacity - snapshot.Filled <= snapshot.LowSpaceMark;
 
-    private static void ReportLowSpace(SimulatedSnapshot snapshot)
+    private void ReportLowSpace(SimulatedSnapshot snapshot)
     {
         if (!snapshot.LowSpaceReported && IsLow(snapshot))
         {
             snapshot.LowSpaceReported = true;
-            QueueLowSpace(snapshot, DiffStorageMinimum);
+            QueueLowSpace(snapshot, StorageMinimum);
         }
     }
 

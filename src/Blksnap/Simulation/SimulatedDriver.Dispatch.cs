@@ -35,9 +35,9 @@ internal sealed partial class SimulatedDriver
         _failures.RemoveAt(index);
 
         // The reference driver destroys a snapshot whose take fails.
-        if (number == 8 && Flavor is SimulatedFlavor.Reference or SimulatedFlavor.Upstream)
+        if (number == 8 && IsForeign)
         {
-            _snapshots.RemoveAt(_snapshots.Count - 1);
+            Unlink(_snapshots[^1]);
         }
 
         return -errno;
@@ -191,6 +191,12 @@ internal sealed partial class SimulatedDriver
     private int TrackerMarkDirty(ArgumentBytes argument)
     {
         DeviceId device = argument.Device(0);
+        if (IsForeign && device.Major == ImageMajor)
+        {
+            // With no snapshot they say that it is done, with one that was not taken they take the system down.
+            throw new InvalidOperationException("Changes were marked by way of an image with a driver that cannot do it.");
+        }
+
         if (_snapshots.SelectMany(snapshot => snapshot.Devices).FirstOrDefault(entry => entry.Image == device) is { } image
             && device != DeviceId.None)
         {

@@ -147,7 +147,7 @@ internal sealed partial class SimulatedDriver
             snapshot.LowSpaceReported = true;
             if (!asked && snapshot.Capacity > 0)
             {
-                QueueLowSpace(snapshot, DiffStorageMinimum);
+                QueueLowSpace(snapshot, StorageMinimum);
                 Monitor.PulseAll(_lock);
             }
         }

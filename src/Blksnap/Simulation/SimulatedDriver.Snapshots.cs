@@ -8,9 +8,10 @@ namespace Blksnap.Simulation;
 internal sealed partial class SimulatedDriver
 {
     private const ulong UnitSectors = 8;
+    private const ulong ChunkSectors = 512;
 
     private SimulatedSnapshot? Holder(DeviceId device)
-        => _snapshots.Find(snapshot => snapshot.Devices.Exists(entry => entry.Original == device));
+        => _unreleased.Find(snapshot => snapshot.Devices.Exists(entry => entry.Original == device));
 
     private SimulatedSnapshot? Find(Guid id) => _snapshots.Find(snapshot => snapshot.Id == id);
 
@@ -27,6 +28,11 @@ internal sealed partial class SimulatedDriver
                 return -Errno.EINVAL;
             }
 
+            devices.Add(device);
+        }
+
+        foreach (DeviceId device in devices)
+        {
             if (!_devices.TryGetValue(device, out Blksnap.Devices.BlockDevice? known))
             {
                 return -Errno.ENXIO;
@@ -37,34 +43,39 @@ internal sealed partial class SimulatedDriver
                 return -Errno.EOPNOTSUPP;
             }
 
+            // Other drivers go from device to device, and leave tracked what came before one that cannot be had.
+            if (IsForeign)
+            {
+                Track(device);
+            }
+
             if (Holder(device) is not null)
             {
                 return -Errno.EALREADY;
             }
-
-            devices.Add(device);
         }
 
-        foreach (DeviceId device in devices)
-        {
-            if (!_trackers.ContainsKey(device))
-            {
-                _trackers[device] = new SimulatedTracker(device, _devices[device].Size);
-                _trackerOrder.Add(device);
-            }
-        }
-
-        SimulatedSnapshot snapshot = new(Guid.NewGuid(), devices) { LowSpaceMark = DiffStorageMinimum / 2 };
-        if (Flavor is SimulatedFlavor.Reference or SimulatedFlavor.Upstream)
+        devices.ForEach(Track);
+        SimulatedSnapshot snapshot = new(Guid.NewGuid(), devices) { LowSpaceMark = StorageMinimum / 2 };
+        if (IsForeign)
         {
             // These drivers link the list the wrong way round: the older snapshots cannot be reached any more.
             _snapshots.Clear();
         }
 
         _snapshots.Add(snapshot);
-        QueueLowSpace(snapshot, DiffStorageMinimum);
+        _unreleased.Add(snapshot);
+        QueueLowSpace(snapshot, StorageMinimum);
         argument.Set(16, snapshot.Id);
         return 0;
+    }
+
+    private void Track(DeviceId device)
+    {
+        if (_trackers.TryAdd(device, new SimulatedTracker(device, _devices[device].Size)))
+        {
+            _trackerOrder.Add(device);
+        }
     }
 
     private int SnapshotDestroy(ArgumentBytes argument)
@@ -74,15 +85,8 @@ internal sealed partial class SimulatedDriver
             return -Errno.ENODEV;
         }
 
-        _snapshots.Remove(snapshot);
-        snapshot.IsDestroyed = true;
-        snapshot.ReleaseFiles();
-        foreach (SimulatedSnapshotDevice device in snapshot.Devices)
-        {
-            RemoveImage(device);
-        }
-
-        if (Flavor == SimulatedFlavor.Own)
+        Unlink(snapshot);
+        if (!IsForeign)
         {
             Monitor.PulseAll(_lock);
         }
@@ -141,12 +145,19 @@ internal sealed partial class SimulatedDriver
         return 0;
     }
 
-    private static void SetLowSpaceMark(SimulatedSnapshot snapshot)
+    private void SetLowSpaceMark(SimulatedSnapshot snapshot)
     {
+        if (IsForeign)
+        {
+            // They ask again only when they were given all that they have asked for so far.
+            snapshot.LowSpaceReported &= snapshot.Capacity < snapshot.RequestedSectors;
+            return;
+        }
+
         snapshot.LowSpaceReported = false;
         snapshot.LowSpaceMark = snapshot.FixedLowSpaceMark > 0
             ? snapshot.FixedLowSpaceMark
-            : Math.Min(DiffStorageMinimum / 2, (snapshot.Capacity - snapshot.Filled) / 2);
+            : Math.Min(StorageMinimum / 2, (snapshot.Capacity - snapshot.Filled) / 2);
     }
 
     private int SnapshotTake(ArgumentBytes argument)
@@ -194,8 +205,8 @@ internal sealed partial class SimulatedDriver
             bool mounted = _devices[device.Original].MountPoints.Count > 0;
             (device.Freeze, device.FreezeError) = FreezeVerdicts.GetValueOrDefault(device.Original, (mounted ? 1u : 2u, 0));
 
-            device.Image = new DeviceId(ImageMajor, _nextImage);
-            string name = (Flavor == SimulatedFlavor.Reference ? "veeamblksnapimg" : "blksnap-image") + _nextImage++;
+            device.Image = NextImage();
+            string name = (Flavor == SimulatedFlavor.Reference ? "veeamblksnapimg" : "blksnap-image") + device.Image.Minor;
             _devices[device.Image] = new Blksnap.Devices.BlockDevice
             {
                 Path = ImagePath(name),
@@ -205,6 +216,7 @@ internal sealed partial class SimulatedDriver
                 LogicalBlockSize = _devices[device.Original].LogicalBlockSize,
                 IsReadOnly = Flavor == SimulatedFlavor.Own,
                 IsSnapshotImage = true,
+                DiskSequence = HasDiskSequences ? _nextSequence++ : null,
             };
             MakeImage(_devices[device.Original], _devices[device.Image]);
         }
@@ -274,8 +286,22 @@ internal sealed partial class SimulatedDriver
             return -Errno.ESRCH;
         }
 
-        // The reference hands milliseconds over as ticks of 4 ms.
-        long timeout = argument.U32(16) * (Flavor == SimulatedFlavor.Own ? 1L : 4L);
+        if (!IsForeign)
+        {
+            return WaitEvent(snapshot, argument);
+        }
+
+        // The waiter holds the snapshot, which is released with the last hold.
+        snapshot.References++;
+        int result = WaitEvent(snapshot, argument);
+        Drop(snapshot);
+        return result;
+    }
+
+    private int WaitEvent(SimulatedSnapshot snapshot, ArgumentBytes argument)
+    {
+        // One hands milliseconds over as ticks of 4 ms, one does not look at them.
+        long timeout = Flavor == SimulatedFlavor.Upstream ? 0 : argument.U32(16) * (Flavor == SimulatedFlavor.Own ? 1L : 4L);
         long deadline = Environment.TickCount64 + timeout;
         while (snapshot.Events.Count == 0)
         {
@@ -326,7 +352,9 @@ internal sealed partial class SimulatedDriver
 
     private void Copy(SimulatedSnapshot snapshot, SimulatedSnapshotDevice device, long offset, long length)
     {
-        const long unit = (long)UnitSectors * 512;
+        // Other drivers keep a whole chunk for the smallest write.
+        ulong sectors = IsForeign ? ChunkSectors : UnitSectors;
+        long unit = (long)sectors * 512;
         for (long number = offset / unit; number * unit < offset + length && device.Error == 0; number++)
         {
             if (!device.CopiedUnits.Add(number))
@@ -334,14 +362,17 @@ internal sealed partial class SimulatedDriver
                 continue;
             }
 
-            if (!snapshot.Allocate(UnitSectors))
+            if (!Allocate(snapshot, sectors))
             {
                 Lose(snapshot, device, Errno.ENOSPC);
                 return;
             }
 
-            device.CopiedSectors += UnitSectors;
+            device.CopiedSectors += sectors;
             ReportLowSpace(snapshot);
         }
     }
+
+    private bool Allocate(SimulatedSnapshot snapshot, ulong sectors)
+        => IsForeign ? snapshot.AllocateInOrder(sectors) : snapshot.Allocate(sectors);
 }

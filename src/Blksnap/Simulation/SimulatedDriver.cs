@@ -14,7 +14,7 @@ internal enum SimulatedFlavor
     /// <summary>The out-of-tree module of generation 1 at /dev/veeamblksnap, with its known defects.</summary>
     Reference,
 
-    /// <summary>A kernel patch of generation 1: /dev/blksnap without MOD.</summary>
+    /// <summary>A kernel patch of generation 1, the one of December 2022: /dev/blksnap without MOD.</summary>
     Upstream,
 
     /// <summary>A later generation behind the node.</summary>
@@ -52,6 +52,11 @@ internal sealed partial class SimulatedDriver : IBlockDeviceSource, IDisposable
     public const uint ImageMajor = 252;
     public const uint DeviceMajor = 240;
 
+    /// <summary>The module parameter diff_storage_minimum, in sectors.</summary>
+    public ulong StorageMinimum { get; set; } = DiffStorageMinimum;
+
+    /// <summary>Whether the kernel numbers disks.</summary>
+    public bool HasDiskSequences { get; set; } = true;
 
     /// <summary>Default of the module parameter diff_storage_minimum, in sectors.</summary>
     public const ulong DiffStorageMinimum = 2097152;
@@ -71,6 +76,7 @@ internal sealed partial class SimulatedDriver : IBlockDeviceSource, IDisposable
     private readonly List<(DeviceId Device, long Offset, long Length)> _cleared = [];
     private uint _nextMinor;
     private uint _nextImage;
+    private long _nextSequence = 1;
     private int _openChannels;
     private int _waiters;
     private bool _isOver;
@@ -336,12 +342,13 @@ internal sealed partial class SimulatedDriver : IBlockDeviceSource, IDisposable
         lock (_lock)
         {
             // Readers of events that a test left behind end now.
-            foreach (SimulatedSnapshot snapshot in _snapshots)
+            foreach (SimulatedSnapshot snapshot in _unreleased)
             {
                 snapshot.IsDestroyed = true;
+                snapshot.ReleaseFiles();
             }
 
-            _snapshots.ForEach(snapshot => snapshot.ReleaseFiles());
+            _unreleased.Clear();
             _snapshots.Clear();
             _isOver = true;
             Monitor.PulseAll(_lock);

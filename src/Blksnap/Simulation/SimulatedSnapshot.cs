@@ -28,7 +28,7 @@ internal sealed class SimulatedSnapshotDevice(DeviceId original)
 
     public ulong CopiedSectors { get; set; }
 
-    /// <summary>Units of 4096 bytes that were copied.</summary>
+    /// <summary>Units that were copied.</summary>
     public HashSet<long> CopiedUnits { get; } = [];
 }
 
@@ -55,6 +55,9 @@ internal sealed class SimulatedSnapshot(Guid id, IEnumerable<DeviceId> devices)
     public bool IsTaken { get; set; }
 
     public bool IsDestroyed { get; set; }
+
+    /// <summary>Other drivers: the list of snapshots, and those who wait for events.</summary>
+    public int References { get; set; } = 1;
 
     public DateTime CreateTime { get; } = DateTime.UtcNow;
 
@@ -96,5 +99,22 @@ internal sealed class SimulatedSnapshot(Guid id, IEnumerable<DeviceId> devices)
 
         range.Filled += sectors;
         return true;
+    }
+
+    /// <summary>As other drivers do: from one range after the other, and what is left of a range is wasted if it is too little.</summary>
+    public bool AllocateInOrder(ulong sectors)
+    {
+        foreach (SimulatedRange range in Ranges.Where(candidate => candidate.Filled < candidate.Count))
+        {
+            if (range.Count - range.Filled >= sectors)
+            {
+                range.Filled += sectors;
+                return true;
+            }
+
+            range.Filled = range.Count;
+        }
+
+        return false;
     }
 }

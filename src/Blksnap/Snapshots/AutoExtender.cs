@@ -19,6 +19,7 @@ internal sealed class AutoExtender
     private const double RoomShare = 0.9;
 
     private static readonly TimeSpan s_recordPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_releasePatience = SnapshotEnding.Limit * 2;
 
     private readonly AutoExtendStore _store;
     private readonly Action<Guid> _forget;
@@ -30,6 +31,7 @@ internal sealed class AutoExtender
     private volatile bool _ended;
     private volatile Exception? _failure;
     private IDisposable? _subscription;
+    private bool _heardCreation;
 
     /// <summary>Does nothing yet.</summary>
     /// <param name="record">What is to be done.</param>
@@ -161,16 +163,52 @@ internal sealed class AutoExtender
             return;
         }
 
-        // The request may be an old one: that of the creation, or one that somebody else has answered.
-        long? free = status is null ? null : status.StorageCapacity - status.StorageUsed;
-        if (free is null || free <= status!.LowSpaceMark)
+        long wanted = Math.Max(_record.StepSize ?? request.RequestedBytes ?? 0, (long)((request.FillRate ?? 0) * StepSeconds));
+        if (status is null)
         {
-            long wanted = Math.Max(_record.StepSize ?? request.RequestedBytes ?? 0, (long)((request.FillRate ?? 0) * StepSeconds));
+            ExtendBlindly(driver, request, wanted);
+            return;
+        }
+
+        // The request may be an old one: that of the creation, or one that somebody else has answered.
+        long free = status.StorageCapacity - status.StorageUsed;
+        if (free <= status.LowSpaceMark)
+        {
             Extend(driver, wanted, free);
         }
     }
 
-    private void Extend(BlksnapDriver driver, long wanted, long? free)
+    /// <summary>
+    /// Answers a driver that does not tell what is free. It asks again only after an append that brings the storage up to all that it has
+    /// asked for since the creation: with less, this request would be the last one, and the snapshot lost with the storage that is there.
+    /// </summary>
+    private void ExtendBlindly(BlksnapDriver driver, SnapshotEvent request, long wanted)
+    {
+        // The request of the creation is the only one before the take. If this process did not hear it, somebody else did.
+        _heardCreation |= RuntimeRecord.Find(_record.SnapshotId)?.TakeTime is { } taken && request.FirstTime.ToUniversalTime() < taken;
+        long asked = request.RequestedInAll + (_heardCreation ? 0 : DiffStorageSource.DefaultFileLength(driver.Info));
+
+        // At least once, and again where the file system had no room for it in one piece.
+        for (long added = 1; added > 0 && !_stopped && Missing() is { } missing && (wanted > 0 || missing > 0); wanted = 0)
+        {
+            added = Extend(driver, Math.Max(wanted, missing), null);
+        }
+
+        long? Missing()
+        {
+            try
+            {
+                return asked - (new SnapshotManager(driver).GetStorage(_record.SnapshotId).Capacity ?? 0);
+            }
+            catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+            {
+                // The end is on its way.
+                return null;
+            }
+        }
+    }
+
+    private long Extend(BlksnapDriver driver, long wanted, long? free)
     {
         SnapshotManager manager = new(driver);
         long start = Stopwatch.GetTimestamp();
@@ -184,7 +222,7 @@ internal sealed class AutoExtender
             {
                 _record = _record with { State = AutoExtendState.AtMaximum };
                 _store.Save(_record);
-                return;
+                return 0;
             }
 
             long length = Math.Min(Math.Max(wanted, SmallestStep), room);
@@ -220,6 +258,7 @@ internal sealed class AutoExtender
             LastError = error ?? _record.LastError,
         };
         _store.Save(_record);
+        return added;
     }
 
     /// <summary>Adds a file of this length; 0 and the reason if the file system has no room for it.</summary>
@@ -245,25 +284,31 @@ internal sealed class AutoExtender
     /// </summary>
     private void ReleaseFiles(BlksnapDriver driver)
     {
-        long limit = Environment.TickCount64 + (long)s_recordPatience.TotalMilliseconds;
-        while (RuntimeRecord.Find(_record.SnapshotId) is not null)
+        long last = Environment.TickCount64 + (long)s_releasePatience.TotalMilliseconds;
+        for (long next = Environment.TickCount64 + (long)s_recordPatience.TotalMilliseconds; RuntimeRecord.Find(_record.SnapshotId) is not null;)
         {
-            if (Environment.TickCount64 >= limit)
+            if (Environment.TickCount64 >= next)
             {
                 try
                 {
                     new SnapshotManager(driver).Remove(_record.SnapshotId);
+                    return;
+                }
+                catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+                {
+                    // The usual answer, after the files were released.
+                    return;
+                }
+                catch (BlksnapException e) when (e.ErrorId == ErrorIds.StorageInUse && next < last)
+                {
+                    // Its end is under way.
+                    next = Environment.TickCount64 + (long)s_recordPatience.TotalMilliseconds;
                 }
                 catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
                 {
-                    // The usual answer is that there is no such snapshot, after the files were released.
-                    if (e is not BlksnapException { ErrorId: ErrorIds.SnapshotNotFound })
-                    {
-                        _record = _record with { LastError = e.Message };
-                    }
+                    _record = _record with { LastError = e.Message };
+                    return;
                 }
-
-                return;
             }
 
             Thread.Sleep(100);

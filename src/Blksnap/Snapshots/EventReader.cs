@@ -82,6 +82,21 @@ public static class EventReader
         return mailbox.Wait(timeout, cancellation);
     }
 
+    /// <summary>
+    /// Keeps the reader of a snapshot out of the driver until the returned object is disposed; its subscriptions stay. Returns when the
+    /// reader is out. A driver without extensions leaves the end of a snapshot to whoever waits for its events.
+    /// </summary>
+    internal static IDisposable? Pause(Guid id)
+    {
+        WatchedSnapshot? watched;
+        lock (s_lock)
+        {
+            _ = s_watched.TryGetValue(id, out watched);
+        }
+
+        return watched?.Pause();
+    }
+
     /// <summary>An event that came in after its last subscription had ended.</summary>
     private static SnapshotEvent? TakeKept(Guid id)
     {

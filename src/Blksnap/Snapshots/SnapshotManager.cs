@@ -25,9 +25,6 @@ public sealed record SnapshotRequest
 /// <summary>Makes, lists and ends snapshots, over the requests of a driver.</summary>
 public sealed class SnapshotManager
 {
-    // How long images may take to vanish after their snapshot was destroyed: a driver without extensions waits for whoever waits for events.
-    private static readonly TimeSpan s_imagePatience = TimeSpan.FromSeconds(5);
-
     private readonly BlksnapDriver _driver;
     private readonly SnapshotReader _reader;
 
@@ -39,6 +36,12 @@ public sealed class SnapshotManager
         _driver = driver;
         _reader = new SnapshotReader(driver);
     }
+
+    /// <summary>How long the end of a snapshot is waited for.</summary>
+    internal TimeSpan EndLimit { get; init; } = SnapshotEnding.Limit;
+
+    /// <summary>How long what cannot be seen of the end is waited for.</summary>
+    internal TimeSpan EndGrace { get; init; } = SnapshotEnding.Grace;
 
     /// <summary>
     /// Checks everything about a request that can be checked without changing anything: devices, storage, driver.
@@ -70,11 +73,10 @@ public sealed class SnapshotManager
         HashSet<DeviceId> trackedBefore = [.. _driver.GetTrackers().Select(tracker => tracker.Device)];
         cancellation.ThrowIfCancellationRequested();
 
-        Guid id = CreateOn(request.Devices);
-        StorageKeeper? keeper = null;
+        Guid id = CreateOn(request.Devices, trackedBefore);
         try
         {
-            keeper = StorageKeeper.Create(_driver, id, devices);
+            StorageKeeper keeper = StorageKeeper.Create(_driver, id, devices);
             foreach (DiffStorageSource source in storage)
             {
                 cancellation.ThrowIfCancellationRequested();
@@ -89,14 +91,22 @@ public sealed class SnapshotManager
             cancellation.ThrowIfCancellationRequested();
             _driver.TakeSnapshot(id);
             DateTime taken = DateTime.UtcNow;
-            keeper.RecordTake([.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
+            keeper.RecordTake(SnapshotEnding.Identify(_driver.GetImages(id)));
             ClearMargins(storage);
             ChangeRates.Note(_driver, devices, taken);
             return _reader.Read(id);
         }
-        catch
+        catch (Exception e)
         {
-            Undo(id, storage, keeper, devices.Except(trackedBefore));
+            if (Undo(id, storage, devices.Except(trackedBefore)) is { } left && e is BlksnapException failure)
+            {
+                throw new BlksnapException(
+                    failure.ErrorId, $"{failure.Message} {left.Message}", failure.Request, failure.Errno, failure.Target, failure)
+                {
+                    NextStep = $"{failure.NextStep} {left.NextStep}",
+                };
+            }
+
             throw;
         }
     }
@@ -128,19 +138,26 @@ public sealed class SnapshotManager
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>.</exception>
     public Snapshot Get(Guid id) => _reader.Read(id);
 
-    /// <summary>Ends a snapshot and releases its storage files. Request SNAPSHOT_DESTROY.</summary>
+    /// <summary>
+    /// Ends a snapshot, and releases its storage files when nothing is written to them any more. Request SNAPSHOT_DESTROY; drivers without
+    /// extensions are asked for what they still do with COLLECT_IMAGES and TRACKER_READ_CBT_MAP. Also for a snapshot that has ended
+    /// otherwise, whose files are still kept.
+    /// </summary>
     /// <param name="id">Its id.</param>
+    /// <param name="cancellation">Ends the wait; the snapshot is destroyed then, and the files stay.</param>
     /// <exception cref="BlksnapException">
-    /// <see cref="ErrorIds.SnapshotNotFound"/>; <see cref="ErrorIds.StorageInUse"/> if its images do not vanish, so that its storage files
-    /// stay protected.
+    /// <see cref="ErrorIds.SnapshotNotFound"/>; <see cref="ErrorIds.StorageInUse"/> if the driver does not let go of it, so that its storage
+    /// files stay protected.
     /// </exception>
-    public void Remove(Guid id)
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
+    public void Remove(Guid id, CancellationToken cancellation = default)
     {
         RuntimeRecord? record = RuntimeRecord.Find(id);
+        SnapshotEnding ending = SnapshotEnding.Of(_driver, id, record);
         BlksnapException? missing = null;
         try
         {
-            _driver.DestroySnapshot(id);
+            ending.Destroy();
         }
         catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound && record is not null)
         {
@@ -148,27 +165,41 @@ public sealed class SnapshotManager
             missing = e;
         }
 
-        if (record is not null)
+        if (!ending.Wait(missing is null ? EndLimit : TimeSpan.Zero, EndGrace, cancellation))
         {
-            if (!WaitForImages(record.Images, missing is null ? s_imagePatience : TimeSpan.Zero))
-            {
-                throw new BlksnapException(
-                    ErrorIds.StorageInUse,
-                    $"The images of snapshot {id} are still there, so its storage files stay protected: "
-                        + $"{string.Join(", ", record.Files.Select(file => file.Path))}.",
-                    RequestNames.SnapshotDestroy,
-                    Errno.EBUSY,
-                    id.ToString(),
-                    missing);
-            }
-
-            StorageKeeper.Open(_driver, id).ReleaseAll();
+            throw StillThere(id, missing);
         }
 
+        StorageKeeper.Open(RuntimeRecord.Find(id)).ReleaseAll();
         if (missing is not null)
         {
             throw missing;
         }
+    }
+
+    /// <summary>Storage files that this library keeps for a snapshot, also for one that has ended otherwise. Sends no request.</summary>
+    /// <param name="id">The snapshot.</param>
+    /// <returns>Their paths; empty with a driver that holds files itself.</returns>
+    public static IReadOnlyList<string> GetKeptFiles(Guid id) => [.. (RuntimeRecord.Find(id)?.Files ?? []).Select(file => file.Path)];
+
+    private static BlksnapException StillThere(Guid id, Exception? inner)
+    {
+        IReadOnlyList<string> files = GetKeptFiles(id);
+        string what = files.Count == 0
+            ? "so its difference storage may still be written to."
+            : $"so its storage files stay protected: {string.Join(", ", files)}.";
+        return new BlksnapException(
+            ErrorIds.StorageInUse,
+            $"Snapshot {id} was ended, but the driver has not let go of its devices, {what}",
+            RequestNames.SnapshotDestroy,
+            Errno.EBUSY,
+            id.ToString(),
+            inner)
+        {
+            NextStep = files.Count == 0
+                ? "Use the storage for nothing else as long as images of the snapshot are there; \"lsblk\" shows them. Programs that wait for its events hold it up."
+                : $"Repeat \"Remove-BlkSnapshot {id}\" later. Programs that wait for its events hold it up; unloading the driver ends it too.",
+        };
     }
 
     /// <summary>Where images of a snapshot are mounted in this process' view.</summary>
@@ -217,7 +248,12 @@ public sealed class SnapshotManager
         Snapshot snapshot = _reader.Read(id);
         DiffStorageSource source = DiffStorageSource.Resolve(
             spec, _driver.Info, force, [.. snapshot.Devices.Select(device => device.Device)]);
-        IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, StorageKeeper.Open(_driver, id));
+        StorageKeeper keeper = StorageKeeper.Open(
+            _driver,
+            id,
+            [.. snapshot.Devices.Select(device => device.Device)],
+            SnapshotEnding.Identify([.. snapshot.Images.Select(image => new ImagePair(image.OriginalDevice, image.ImageDevice))]));
+        IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, keeper);
         ClearMargins([source]);
         return added;
     }
@@ -317,20 +353,31 @@ public sealed class SnapshotManager
         }
     }
 
-    private Guid CreateOn(IReadOnlyList<BlockDevice> devices)
+    private Guid CreateOn(IReadOnlyList<BlockDevice> devices, IReadOnlyCollection<DeviceId> trackedBefore)
     {
         try
         {
             return _driver.CreateSnapshot([.. devices.Select(device => device.Id)]);
         }
-        catch (BlksnapException e) when (e.ErrorId == ErrorIds.DeviceInUse)
+        catch (BlksnapException e)
         {
-            // The driver does not say which; look.
-            throw FindHeld(devices, _driver.GetSnapshotIds()) is { } held ? InUse(held.Device, held.Snapshot, e) : Named(e, devices);
-        }
-        catch (BlksnapException e) when (e.ErrorId is ErrorIds.DeviceNotFound or ErrorIds.DeviceNotSupported)
-        {
-            throw Named(e, devices);
+            // What came before the device that could not be had is tracked now. Where the driver would let go of a device that another
+            // snapshot holds and has not taken yet, somebody may just have tracked it who goes on.
+            if (_driver.Info.HasExtensions || e.ErrorId != ErrorIds.DeviceInUse)
+            {
+                RemoveTrackers(devices.Select(device => device.Id).Except(trackedBefore));
+            }
+
+            switch (e.ErrorId)
+            {
+                case ErrorIds.DeviceInUse:
+                    // The driver does not say which; look.
+                    throw FindHeld(devices, _driver.GetSnapshotIds()) is { } held ? InUse(held.Device, held.Snapshot, e) : Named(e, devices);
+                case ErrorIds.DeviceNotFound or ErrorIds.DeviceNotSupported:
+                    throw Named(e, devices);
+                default:
+                    throw;
+            }
         }
     }
 
@@ -379,52 +426,45 @@ public sealed class SnapshotManager
             failure.ErrorId, message, failure.Request, failure.Errno, string.Join(", ", devices.Select(device => device.Path)), failure);
     }
 
-    private void Undo(Guid id, IReadOnlyList<DiffStorageSource> storage, StorageKeeper? keeper, IEnumerable<DeviceId> newlyTracked)
+    /// <summary>Undoes what was made so far.</summary>
+    /// <returns>What could not be undone; null if all was.</returns>
+    private BlksnapException? Undo(Guid id, IReadOnlyList<DiffStorageSource> storage, IEnumerable<DeviceId> newlyTracked)
     {
         // Errors here would hide the one that led here; each step is tried whatever became of the one before.
-        IReadOnlyList<DeviceId> images = [];
-        Try(() => images = [.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
-        Try(() => _driver.DestroySnapshot(id));
-        if (WaitForImages(images, s_imagePatience))
+        SnapshotEnding ending = SnapshotEnding.Of(_driver, id, RuntimeRecord.Find(id));
+        Try(ending.Destroy);
+        bool hasEnded = false;
+        Try(() => hasEnded = ending.Wait(EndLimit, EndGrace, CancellationToken.None));
+        if (hasEnded)
         {
-            Try(() => keeper?.ReleaseAll());
+            Try(() => StorageKeeper.Open(RuntimeRecord.Find(id)).ReleaseAll());
             foreach (DiffStorageSource source in storage)
             {
                 source.Discard();
             }
         }
 
-        foreach (DeviceId device in newlyTracked)
+        RemoveTrackers(newlyTracked);
+        return hasEnded ? null : StillThere(id, null);
+    }
+
+    private void RemoveTrackers(IEnumerable<DeviceId> devices)
+    {
+        foreach (DeviceId device in devices)
         {
             Try(() => _driver.RemoveTracker(device));
         }
-
-        static void Try(Action step)
-        {
-            try
-            {
-                step();
-            }
-            catch (BlksnapException)
-            {
-                // A driver that destroys a snapshot whose take fails has done this step itself.
-            }
-        }
     }
 
-    private static bool WaitForImages(IReadOnlyList<DeviceId> images, TimeSpan patience)
+    private static void Try(Action step)
     {
-        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
-        while (images.Any(image => image != DeviceId.None && BlockDevices.TryFromId(image) is not null))
+        try
         {
-            if (Environment.TickCount64 >= deadline)
-            {
-                return false;
-            }
-
-            Thread.Sleep(20);
+            step();
         }
-
-        return true;
+        catch (BlksnapException)
+        {
+            // A driver that destroys a snapshot whose take fails has done this step itself.
+        }
     }
 }

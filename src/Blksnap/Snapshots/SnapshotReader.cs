@@ -28,7 +28,7 @@ internal sealed class SnapshotReader(BlksnapDriver driver)
             DevicePath = [.. devices.Select(device => device.DevicePath)],
             Devices = devices,
             Images = [.. (pairs ?? []).Where(pair => pair.Image != DeviceId.None).Select(pair => ToImage(id, pair, trackers))],
-            CreationTime = status?.CreationTime ?? record?.CreationTime.ToLocalTime(),
+            CreationTime = status?.CreationTime ?? record?.CreationTime?.ToLocalTime(),
             TakeTime = status is not null ? status.TakeTime : record?.TakeTime?.ToLocalTime(),
             FrozenTime = status?.FrozenTime,
             StorageCapacity = status?.StorageCapacity ?? record?.Ranges.Sum(range => range.Length),

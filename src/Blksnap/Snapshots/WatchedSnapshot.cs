@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+using System.Diagnostics;
 using Blksnap.Abi;
 
 namespace Blksnap.Snapshots;
@@ -16,6 +17,9 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
     private static readonly TimeSpan s_slowSlice = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_interruptInterval = TimeSpan.FromMilliseconds(5);
 
+    // Ten times what a slice lasts with the slowest tick of a kernel. After that the end of the snapshot has to wait for the reader.
+    private static readonly TimeSpan s_pauseLimit = TimeSpan.FromSeconds(5);
+
     private readonly List<EventSubscription> _subscriptions = [];
 
     // Events that came in when nobody wanted them any more; the driver gives each event out once.
@@ -25,7 +29,12 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
 
     // The one that the thread waits with; null before and after that.
     private BlksnapDriver? _waiting;
+    private readonly ManualResetEventSlim _mayRead = new(initialState: true);
+    private int _pauses;
+    private bool _isReading;
     private long _sequence;
+    private long _requested;
+    private DateTime? _firstTime;
 
     public bool IsActive => _thread is not null || _backlog.Count > 0;
 
@@ -75,13 +84,56 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
         }
     }
 
+    /// <summary>Keeps the thread out of the driver until the returned object is disposed.</summary>
+    public IDisposable Pause()
+    {
+        lock (gate)
+        {
+            _pauses++;
+            _mayRead.Reset();
+        }
+
+        for (long limit = Environment.TickCount64 + (long)s_pauseLimit.TotalMilliseconds; Environment.TickCount64 < limit;)
+        {
+            lock (gate)
+            {
+                if (!_isReading)
+                {
+                    break;
+                }
+
+                if (_waiting is { CanInterruptWait: true })
+                {
+                    _waiting.InterruptWait();
+                }
+            }
+
+            Thread.Sleep(s_interruptInterval);
+        }
+
+        return new Resumption(this);
+    }
+
+    private void Resume()
+    {
+        lock (gate)
+        {
+            if (--_pauses == 0)
+            {
+                _mayRead.Set();
+            }
+        }
+    }
+
     /// <summary>An event that nobody wanted; null if there is none, or if the thread is about to give it out.</summary>
     public SnapshotEvent? TakeKept() => _thread is null ? _backlog.TryTake() : null;
 
     /// <summary>Gives an event its number, and what is known of the storage.</summary>
     public SnapshotEvent Complete(SnapshotEvent read, SnapshotStatus? status)
     {
-        SnapshotEvent numbered = read with { SequenceNumber = ++_sequence };
+        _requested += read.RequestedBytes ?? 0;
+        _firstTime ??= read.Time;
+        SnapshotEvent numbered = read with { SequenceNumber = ++_sequence, RequestedInAll = _requested, FirstTime = _firstTime.Value };
         return status is null ? numbered : _meter.Complete(numbered, status);
     }
 
@@ -112,7 +164,7 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
 
             while (IsWanted(out SnapshotEvent? next))
             {
-                if (next is null && driver.WaitEvent(id, slice) is { } read)
+                if (next is null && Read(driver, slice) is { } read)
                 {
                     SnapshotStatus? status = ReadStatus(driver, id);
                     lock (gate)
@@ -131,6 +183,42 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
         {
             End(e);
         }
+    }
+
+    private SnapshotEvent? Read(BlksnapDriver driver, TimeSpan slice)
+    {
+        _mayRead.Wait();
+        lock (gate)
+        {
+            if (_pauses > 0)
+            {
+                return null;
+            }
+
+            _isReading = true;
+        }
+
+        long start = Stopwatch.GetTimestamp();
+        SnapshotEvent? read;
+        try
+        {
+            read = driver.WaitEvent(id, slice);
+        }
+        finally
+        {
+            lock (gate)
+            {
+                _isReading = false;
+            }
+        }
+
+        // One patch set answers at once whatever the time to wait: then the rest of it is slept here.
+        if (read is null && !driver.Info.HasExtensions && slice - Stopwatch.GetElapsedTime(start) is { Ticks: > 0 } rest)
+        {
+            Thread.Sleep(rest);
+        }
+
+        return read;
     }
 
     /// <summary>Whether somebody is subscribed; if not, the thread is over in the same moment.</summary>
@@ -204,5 +292,12 @@ internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
         {
             subscription.End(reason);
         }
+    }
+
+    private sealed class Resumption(WatchedSnapshot watched) : IDisposable
+    {
+        private WatchedSnapshot? _watched = watched;
+
+        public void Dispose() => Interlocked.Exchange(ref _watched, null)?.Resume();
     }
 }

@@ -15,9 +15,6 @@ internal abstract class DiffStorageSource
     private const string ChunkShiftParameter = "chunk_minimum_shift";
     private const int DefaultChunkShift = 18;
 
-    // What other drivers need of a range: whole pages.
-    private const int PageSize = 4096;
-
     /// <summary>Checks a storage without changing anything.</summary>
     /// <param name="spec">What the user named.</param>
     /// <param name="info">The driver.</param>
@@ -45,7 +42,7 @@ internal abstract class DiffStorageSource
 
     /// <summary>
     /// Gives the storage to a snapshot. If that fails, whatever this step made is gone again, except a named file that the kernel holds already:
-    /// that one can be removed by <see cref="Discard"/> once the snapshot ended.
+    /// that one can be removed by <see cref="Discard"/> once the snapshot ended. A file that the driver may have taken a part of stays recorded.
     /// </summary>
     /// <param name="driver">The driver.</param>
     /// <param name="id">The snapshot.</param>
@@ -119,12 +116,27 @@ internal abstract class DiffStorageSource
     }
 
     /// <summary>
+    /// Whether a snapshot may use a part of ranges that it was refused: drivers without extensions add one after the other, and keep those that
+    /// went well. What is wrong with the request, the snapshot or the device shows before the first.
+    /// </summary>
+    protected static bool MayHaveAdded(DriverInfo info, BlksnapException failure)
+        => !info.HasExtensions
+            && failure.Request == RequestNames.SnapshotAppendStorage
+            && failure.Errno is not (Errno.ESRCH or Errno.EINVAL or Errno.ENODATA
+                or Errno.ENXIO or Errno.ENODEV or Errno.ENOENT or Errno.EPERM or Errno.EACCES or Errno.EROFS or Errno.EBUSY);
+
+    /// <summary>
     /// What a driver can use of ranges. Drivers without extensions check nothing: they lose the snapshot later when a range is not aligned to
     /// pages, and never use one that is shorter than a chunk.
     /// </summary>
     internal static IReadOnlyList<ByteRange> Usable(IReadOnlyList<ByteRange> ranges, DriverInfo info, BlockDevice device)
     {
-        int alignment = info.HasExtensions ? device.LogicalBlockSize : Math.Max(PageSize, device.LogicalBlockSize);
+        return Usable(ranges, info, device, Environment.SystemPageSize);
+    }
+
+    internal static IReadOnlyList<ByteRange> Usable(IReadOnlyList<ByteRange> ranges, DriverInfo info, BlockDevice device, int pageSize)
+    {
+        int alignment = info.HasExtensions ? device.LogicalBlockSize : Math.Max(pageSize, device.LogicalBlockSize);
         long minimum = info.HasExtensions
             ? alignment
             : 1L << (int)Math.Clamp(Parameter(info, ChunkShiftParameter) ?? DefaultChunkShift, 12, 40);

@@ -81,6 +81,7 @@ internal sealed class FileStorageSource : DiffStorageSource
         string path = _isFolder && hasName ? Path.Combine(_path, keeper.NextFileName()) : _path;
         using FileDescriptor file = Open(path, hasName);
         _madePath = _made && hasName ? path : null;
+        IReadOnlyList<DiffStorageRange> ranges;
         try
         {
             // Hold first: from then on the extents cannot change any more.
@@ -91,9 +92,13 @@ internal sealed class FileStorageSource : DiffStorageSource
 
             StorageFile.CheckNotRealtime(file, path);
             List<ByteRange> extents = FileExtents.Map(file, path, _length);
-            IReadOnlyList<DiffStorageRange> ranges = Append(driver, id, _device, extents, hasName ? path : null);
-            keeper.Record(ranges);
-            return ranges;
+            ranges = Append(driver, id, _device, extents, hasName ? path : null);
+        }
+        catch (BlksnapException e) when (MayHaveAdded(driver.Info, e))
+        {
+            // The snapshot may write there: the file goes with it, and no sooner.
+            throw new BlksnapException(
+                e.ErrorId, $"{e.Message} The snapshot may use a part of {path}, which stays protected until it ends.", e.Request, e.Errno, e.Target, e);
         }
         catch
         {
@@ -101,6 +106,10 @@ internal sealed class FileStorageSource : DiffStorageSource
             Discard();
             throw;
         }
+
+        // From here on the file is the snapshot's, whether that can be noted or not.
+        keeper.Record(ranges);
+        return ranges;
     }
 
     public override void Discard()

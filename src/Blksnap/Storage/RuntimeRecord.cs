@@ -14,6 +14,11 @@ internal sealed record RecordedFile(string Path, bool Made, bool Protected);
 /// <summary>A range of storage.</summary>
 internal sealed record RecordedRange(DeviceId Device, long Offset, long Length, string? FilePath);
 
+/// <summary>An image, as it was after the take.</summary>
+/// <param name="Device">Its number, which another image may have later.</param>
+/// <param name="Sequence">Number of the disk, which no other has; null if the kernel gives none.</param>
+internal sealed record RecordedImage(DeviceId Device, long? Sequence);
+
 /// <summary>
 /// What a driver without extensions cannot say about a snapshot: times, storage ranges, files to release. Kept under
 /// <c>/run/blksnap/ID/</c>, so that any process can end the snapshot properly, and gone after a reboot as the snapshot is.
@@ -26,13 +31,14 @@ internal sealed record RuntimeRecord
 
     public required Guid Id { get; init; }
 
-    public required DateTime CreationTime { get; init; }
+    /// <summary>Null if the snapshot was made by another program.</summary>
+    public DateTime? CreationTime { get; init; }
 
     public DateTime? TakeTime { get; init; }
 
     public required IReadOnlyList<DeviceId> Devices { get; init; }
 
-    public IReadOnlyList<DeviceId> Images { get; init; } = [];
+    public IReadOnlyList<RecordedImage> Images { get; init; } = [];
 
     public IReadOnlyList<RecordedRange> Ranges { get; init; } = [];
 

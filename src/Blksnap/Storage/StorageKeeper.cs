@@ -27,11 +27,30 @@ internal sealed class StorageKeeper
         return new StorageKeeper(record);
     }
 
-    /// <summary>For a snapshot that is there.</summary>
-    public static StorageKeeper Open(BlksnapDriver driver, Guid id)
-        => RuntimeRecord.Find(id) is { } record
-            ? new StorageKeeper(record)
-            : driver.Info.HasExtensions ? new StorageKeeper(null) : Create(driver, id, []);
+    /// <summary>For a snapshot that is there, and that another program may have made.</summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="id">The snapshot.</param>
+    /// <param name="devices">Its devices.</param>
+    /// <param name="images">Its images, as far as there are any.</param>
+    public static StorageKeeper Open(BlksnapDriver driver, Guid id, IReadOnlyList<DeviceId> devices, IReadOnlyList<RecordedImage> images)
+    {
+        if (RuntimeRecord.Find(id) is { } present)
+        {
+            return new StorageKeeper(present);
+        }
+
+        if (driver.Info.HasExtensions)
+        {
+            return new StorageKeeper(null);
+        }
+
+        RuntimeRecord record = new() { Id = id, Devices = devices, Images = images };
+        record.Save();
+        return new StorageKeeper(record);
+    }
+
+    /// <summary>For the end of a snapshot, as it was recorded.</summary>
+    public static StorageKeeper Open(RuntimeRecord? record) => new(record);
 
     /// <summary>A name for the next file made for the snapshot.</summary>
     public string NextFileName()
@@ -74,7 +93,7 @@ internal sealed class StorageKeeper
     }
 
     /// <summary>Notes that the snapshot was taken.</summary>
-    public void RecordTake(IReadOnlyList<DeviceId> images)
+    public void RecordTake(IReadOnlyList<RecordedImage> images)
     {
         if (_record is not null)
         {

@@ -64,11 +64,14 @@ public sealed class ChangeTracking(BlksnapDriver driver)
     /// <exception cref="BlksnapException">As for <see cref="GetChangedRanges"/>.</exception>
     public byte[] GetChangeMap(DeviceId device, IReadOnlyList<ChangeToken>? since = null) => ReadChecked(device, since ?? []).Map;
 
-    /// <summary>Marks ranges as changed, widened to sectors, so that the next increment has them.</summary>
+    /// <summary>
+    /// Marks ranges as changed, widened to sectors, so that the next increment has them. The request is about the device also where its image
+    /// is named: not every driver finds an image.
+    /// </summary>
     /// <param name="device">A tracked device, or its image.</param>
     /// <param name="ranges">Ranges in bytes.</param>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.TrackerNotFound"/>; EINVAL beyond the end of the device.</exception>
-    public void MarkChanged(DeviceId device, IReadOnlyList<ByteRange> ranges) => driver.MarkDirty(device, ranges);
+    public void MarkChanged(DeviceId device, IReadOnlyList<ByteRange> ranges) => driver.MarkDirty(GetTracker(device).Device, ranges);
 
     /// <summary>Stops tracking a device and forgets its history.</summary>
     /// <param name="device">The device.</param>

@@ -33,7 +33,21 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
 
     private void Remove(SnapshotManager manager, Guid id)
     {
-        Snapshot snapshot = manager.Get(id);
+        Snapshot snapshot;
+        try
+        {
+            snapshot = manager.Get(id);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound && SnapshotManager.GetKeptFiles(id) is { Count: > 0 } files)
+        {
+            if (ShouldProcess($"storage files of snapshot {id}, which has ended: {DisplayText.List(files)}", "Release"))
+            {
+                Release(manager, id);
+            }
+
+            return;
+        }
+
         IReadOnlyList<string> mounted = manager.GetImageMountPoints(id);
         if (mounted.Count > 0 && !Force)
         {
@@ -47,7 +61,19 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
 
         if (ShouldProcess($"snapshot {id} of {DisplayText.List(snapshot.DevicePath)}", "Remove"))
         {
-            manager.Remove(id);
+            manager.Remove(id, PipelineStopToken);
+        }
+    }
+
+    private void Release(SnapshotManager manager, Guid id)
+    {
+        try
+        {
+            manager.Remove(id, PipelineStopToken);
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+        {
+            // That is known, and the files are released.
         }
     }
 }

@@ -138,6 +138,7 @@ public sealed class AutoExtendTests : CmdletTest
     public void Files_that_no_driver_holds_are_released_with_the_snapshot()
     {
         Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        Driver.StorageMinimum = 8 * MiB / 512;
         using TemporaryFolder folder = ExtentFolder.Create();
         Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
         Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
@@ -146,5 +147,89 @@ public sealed class AutoExtendTests : CmdletTest
         Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
         Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Ended));
+    }
+
+    [ImmutableFact]
+    public void A_driver_that_counts_what_it_asked_for_is_given_that_much()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        Driver.StorageMinimum = 8 * MiB / 512;
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 64MB -StepSize 1MB").Ok();
+        WriteAll(40);
+        DiffStorageAutoExtend record = Record(snapshot.Id);
+        Assert.True(record.Extensions >= 4, $"{record.Extensions} extensions");
+        Assert.Equal(record.AddedBytes + (4 * MiB), Run("(Get-DiffStorage).Capacity").Ok().Single<long>());
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [ImmutableFact]
+    public void What_somebody_else_was_asked_for_is_given_too()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        Driver.StorageMinimum = 8 * MiB / 512;
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+8MiB");
+        using (BlksnapDriver other = BlksnapDriver.Open())
+        {
+            Assert.NotNull(other.WaitEvent(snapshot.Id, TimeSpan.Zero));
+        }
+
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 64MB -StepSize 1MB").Ok();
+        WriteAll(40);
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+    }
+
+    [ImmutableFact]
+    public void Requests_that_come_together_are_answered_together()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        Driver.StorageMinimum = 8 * MiB / 512;
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Driver.RaiseLowSpace(snapshot.Id, 8 * MiB);
+        Driver.RaiseLowSpace(snapshot.Id, 8 * MiB);
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 64MB -StepSize 1MB").Ok();
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Capacity * 512 >= 24 * MiB));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+    }
+
+    [ImmutableFact]
+    public void Files_of_a_snapshot_that_has_ended_are_released_by_its_id()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Run($"New-BlkSnapshot /dev/fake0 -DiffStorage {folder.Path} -DiffStorageSize 1MB").Ok().Single<Snapshot>();
+        using (Driver.WaitElsewhere(snapshot.Id))
+        {
+            using (BlksnapDriver other = BlksnapDriver.Open())
+            {
+                other.DestroySnapshot(snapshot.Id);
+            }
+
+            Run($"Remove-BlkSnapshot {snapshot.Id} -WhatIf").Ok();
+            ErrorRecord error = Run($"Remove-BlkSnapshot {snapshot.Id}").Error("StorageInUse", ErrorCategory.ResourceBusy);
+            Assert.Contains(Assert.Single(Directory.GetFiles(folder.Path)), error.ErrorDetails.Message, StringComparison.Ordinal);
+        }
+
+        Run($"Remove-BlkSnapshot {snapshot.Id} -WhatIf").Ok();
+        Assert.Single(Directory.GetFiles(folder.Path));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.Empty(Directory.GetFiles(folder.Path));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+    }
+
+    /// <summary>Overwrites a device from its start, each time when there is room for it; the image is not lost.</summary>
+    private void WriteAll(int megabytes)
+    {
+        for (int written = 0; written < megabytes; written++)
+        {
+            Assert.True(Engine.Until(() => (long)(Driver.Snapshots[0].Capacity - Driver.Snapshots[0].Filled) * 512 >= 2 * MiB), $"no room after {written} MiB");
+            Driver.Write(First.Id, written * MiB, MiB);
+        }
+
+        Assert.False(Driver.Snapshots[0].IsCorrupted);
     }
 }

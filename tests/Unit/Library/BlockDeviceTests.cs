@@ -71,6 +71,15 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
+    public void NumberOfTheDiskIsRead()
+    {
+        Assert.Null(_devices.FromId(new DeviceId(254, 0))!.DiskSequence);
+        Write("sys/devices/vda/diskseq", "17\n");
+        Assert.Equal(17, _devices.FromId(new DeviceId(254, 0))!.DiskSequence);
+        Assert.Equal(17, _devices.FromId(new DeviceId(254, 1))!.DiskSequence);
+    }
+
+    [Fact]
     public void WhatADeviceIsMadeOfIsRead()
     {
         AddDevice("loop0", "7:0", ("size", "8"), ("loop/backing_file", "/mnt/with blank/disk.img"));

@@ -323,6 +323,22 @@ public sealed class EventReaderTests : IDisposable
         Assert.Null(reason);
     }
 
+    [Fact]
+    public void DriverThatDoesNotWaitIsNotAskedWithoutEnd()
+    {
+        using SimulatedDriver patch = new(SimulatedFlavor.Upstream);
+        Guid id = Create(patch.AddDevice("/dev/fake0", 1 << 20));
+        Drain(id);
+        BlockingCollection<SnapshotEvent> events = [];
+        using IDisposable subscription = EventReader.Subscribe(id, events.Add);
+        WaitUntil(() => patch.RequestNumbers.Count(number => number == 11) > 2);
+        int before = patch.RequestNumbers.Count;
+        Thread.Sleep(1000);
+        Assert.InRange(patch.RequestNumbers.Count - before, 0, 100);
+        patch.RaiseLowSpace(id, 512);
+        Assert.Equal(512, Take(events).RequestedBytes);
+    }
+
     private static Guid Create(BlockDevice device)
     {
         using BlksnapDriver driver = BlksnapDriver.Open();

@@ -4,6 +4,7 @@ using Blksnap.Abi;
 using Blksnap.Devices;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
+using Blksnap.Tracking;
 
 namespace Unit.Library;
 
@@ -195,6 +196,81 @@ public sealed class OtherDriverTests : IDisposable
 
         Assert.Empty(_fake.Snapshots);
         File.WriteAllText(file, "writable again");
+    }
+
+    [ImmutableFact]
+    public void FileThatTheDriverMayHaveTakenAPartOfStays()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = _manager.Create(Request(_first, "/dev/store:0+8M"));
+        string mine = folder.File("mine");
+        StorageFile.Make(mine, hasName: true, 1 << 20).Dispose();
+
+        // These come before the first range.
+        foreach (int errno in new[] { Errno.ESRCH, Errno.EINVAL, Errno.ENODATA, Errno.ENXIO })
+        {
+            _fake.FailRequest(7, errno);
+            Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse(folder.Path, 1 << 20)));
+            Assert.Equal([mine], Directory.GetFiles(folder.Path));
+        }
+
+        _fake.FailRequest(7, Errno.ENOMEM);
+        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse(folder.Path, 1 << 20)));
+        string made = Assert.Single(Directory.GetFiles(folder.Path), file => file != mine);
+        Assert.Equal(Errno.ENOMEM, e.Errno);
+        Assert.Contains(made, e.Message, StringComparison.Ordinal);
+        _fake.FailRequest(7, Errno.ENOMEM);
+        Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse(mine)));
+        Assert.Throws<UnauthorizedAccessException>(() => File.Delete(made));
+        Assert.Throws<UnauthorizedAccessException>(() => File.OpenWrite(mine).Dispose());
+        Assert.Equal(8L << 20, _manager.GetStorage(snapshot.Id).Capacity);
+
+        _manager.Remove(snapshot.Id);
+        Assert.Equal([mine], Directory.GetFiles(folder.Path));
+        File.WriteAllText(mine, "writable again");
+    }
+
+    [ImmutableFact]
+    public void FileThatANewSnapshotMayHaveTakenAPartOfGoesWithIt()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        _fake.FailRequest(7, Errno.ENOMEM);
+        Assert.Throws<BlksnapException>(() => _manager.Create(Request(_first, DiffStorageSpec.Parse(folder.Path, 1 << 20))));
+        Assert.Empty(Directory.GetFiles(folder.Path));
+        Assert.Empty(Records());
+    }
+
+    [Fact]
+    public void RangesAreTrimmedToTheSystemsPages()
+    {
+        BlockDevice device = BlockDevices.FromPath("/dev/store");
+        ByteRange[] extents = [new(4096, 2 << 20)];
+        Assert.Equal([new ByteRange(65536, (2 << 20) - 65536)], DiffStorageSource.Usable(extents, _driver.Info, device, 65536));
+        Assert.Equal(extents, DiffStorageSource.Usable(extents, _driver.Info, device, 4096));
+        Assert.Equal(
+            DiffStorageSource.Usable(extents, _driver.Info, device, Environment.SystemPageSize),
+            DiffStorageSource.Usable(extents, _driver.Info, device));
+    }
+
+    [Theory]
+    [InlineData(nameof(SimulatedFlavor.Reference))]
+    [InlineData(nameof(SimulatedFlavor.Upstream))]
+    public void ChangesAreMarkedByTheDeviceWhenItsImageIsNamed(string flavor)
+    {
+        using SimulatedDriver fake = new(Enum.Parse<SimulatedFlavor>(flavor));
+        BlockDevice device = fake.AddDevice("/dev/fake0", Size);
+        fake.AddDevice("/dev/store", Size);
+        using BlksnapDriver driver = BlksnapDriver.Open();
+        Snapshot snapshot = new SnapshotManager(driver).Create(Request(device, "/dev/store"));
+        ChangeTracking tracking = new(driver);
+        tracking.MarkChanged(snapshot.Images[0].ImageDevice, [new ByteRange(SimulatedTracker.BlockSize, 1)]);
+        Assert.Equal(SimulatedTracker.BlockSize, Assert.Single(tracking.GetChangedRanges(device.Id)).Offset);
+
+        // An image that belongs to no snapshot any more is no tracked device.
+        driver.DestroySnapshot(snapshot.Id);
+        BlksnapException e = Assert.Throws<BlksnapException>(
+            () => tracking.MarkChanged(snapshot.Images[0].ImageDevice, [new ByteRange(0, 1)]));
+        Assert.Equal(ErrorIds.TrackerNotFound, e.ErrorId);
     }
 
     private static SnapshotRequest Request(BlockDevice device, string storage) => Request(device, DiffStorageSpec.Parse(storage));
