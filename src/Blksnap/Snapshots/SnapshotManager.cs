@@ -190,7 +190,7 @@ public sealed class SnapshotManager
             : $"so its storage files stay protected: {string.Join(", ", files)}.";
         return new BlksnapException(
             ErrorIds.StorageInUse,
-            $"Snapshot {id} was ended, but the driver has not let go of its devices, {what}",
+            $"The driver has not let go of the devices of snapshot {id}, {what}",
             RequestNames.SnapshotDestroy,
             Errno.EBUSY,
             id.ToString(),
@@ -432,9 +432,8 @@ public sealed class SnapshotManager
     {
         // Errors here would hide the one that led here; each step is tried whatever became of the one before.
         SnapshotEnding ending = SnapshotEnding.Of(_driver, id, RuntimeRecord.Find(id));
-        Try(ending.Destroy);
         bool hasEnded = false;
-        Try(() => hasEnded = ending.Wait(EndLimit, EndGrace, CancellationToken.None));
+        Try(() => hasEnded = Destroy(ending) && ending.Wait(EndLimit, EndGrace, CancellationToken.None));
         if (hasEnded)
         {
             Try(() => StorageKeeper.Open(RuntimeRecord.Find(id)).ReleaseAll());
@@ -446,6 +445,20 @@ public sealed class SnapshotManager
 
         RemoveTrackers(newlyTracked);
         return hasEnded ? null : StillThere(id, null);
+    }
+
+    private static bool Destroy(SnapshotEnding ending)
+    {
+        try
+        {
+            ending.Destroy();
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+        {
+            // A driver that destroys a snapshot whose take fails has done this step itself.
+        }
+
+        return true;
     }
 
     private void RemoveTrackers(IEnumerable<DeviceId> devices)
@@ -464,7 +477,7 @@ public sealed class SnapshotManager
         }
         catch (BlksnapException)
         {
-            // A driver that destroys a snapshot whose take fails has done this step itself.
+            // It is the failure before that the user has to hear of.
         }
     }
 }

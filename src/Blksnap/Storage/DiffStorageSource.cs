@@ -100,7 +100,21 @@ internal abstract class DiffStorageSource
                 filePath ?? device.Path);
         }
 
-        driver.AppendStorage(id, device.Id, usable);
+        try
+        {
+            driver.AppendStorage(id, device.Id, usable);
+        }
+        catch (BlksnapException e) when (MayHaveAdded(driver.Info, e))
+        {
+            throw new BlksnapException(
+                e.ErrorId,
+                $"{e.Message} The snapshot may use a part of {filePath ?? device.Path} until it ends.",
+                e.Request,
+                e.Errno,
+                e.Target,
+                e);
+        }
+
         return
         [
             .. usable.Select(range => new DiffStorageRange

@@ -97,8 +97,7 @@ internal sealed class FileStorageSource : DiffStorageSource
         catch (BlksnapException e) when (MayHaveAdded(driver.Info, e))
         {
             // The snapshot may write there: the file goes with it, and no sooner.
-            throw new BlksnapException(
-                e.ErrorId, $"{e.Message} The snapshot may use a part of {path}, which stays protected until it ends.", e.Request, e.Errno, e.Target, e);
+            throw;
         }
         catch
         {
