@@ -64,19 +64,10 @@ internal sealed class SnapshotEnding
         return new SnapshotEnding(
             driver,
             id,
-            [.. recorded.UnionBy(Identify(pairs), image => image.Device)],
+            [.. recorded.UnionBy(RecordedImage.Identify((pairs ?? []).Select(pair => pair.Image)), image => image.Device)],
             [.. record?.Devices ?? [], .. (pairs ?? []).Select(pair => pair.Original)],
             mayHaveCopied: !isKnown || pairs is not null);
     }
-
-    /// <summary>The images of a snapshot, so that they are known again whatever number another image gets.</summary>
-    public static IReadOnlyList<RecordedImage> Identify(IReadOnlyList<ImagePair>? pairs)
-        =>
-        [
-            .. (pairs ?? [])
-                .Where(pair => pair.Image != DeviceId.None)
-                .Select(pair => new RecordedImage(pair.Image, BlockDevices.TryFromId(pair.Image)?.DiskSequence)),
-        ];
 
     /// <summary>Destroys the snapshot. This process does not wait for its events meanwhile, and so is not the one that holds its end up.</summary>
     /// <exception cref="BlksnapException">The request failed.</exception>

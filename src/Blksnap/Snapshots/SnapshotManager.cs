@@ -91,7 +91,7 @@ public sealed class SnapshotManager
             cancellation.ThrowIfCancellationRequested();
             _driver.TakeSnapshot(id);
             DateTime taken = DateTime.UtcNow;
-            keeper.RecordTake(SnapshotEnding.Identify(_driver.GetImages(id)));
+            keeper.RecordTake([.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
             ClearMargins(storage);
             ChangeRates.Note(_driver, devices, taken);
             return _reader.Read(id);
@@ -252,7 +252,7 @@ public sealed class SnapshotManager
             _driver,
             id,
             [.. snapshot.Devices.Select(device => device.Device)],
-            SnapshotEnding.Identify([.. snapshot.Images.Select(image => new ImagePair(image.OriginalDevice, image.ImageDevice))]));
+            [.. snapshot.Images.Select(image => image.ImageDevice)]);
         IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, keeper);
         ClearMargins([source]);
         return added;

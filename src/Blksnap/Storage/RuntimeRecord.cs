@@ -2,6 +2,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Blksnap.Abi;
+using Blksnap.Devices;
 
 namespace Blksnap.Storage;
 
@@ -17,7 +18,16 @@ internal sealed record RecordedRange(DeviceId Device, long Offset, long Length, 
 /// <summary>An image, as it was after the take.</summary>
 /// <param name="Device">Its number, which another image may have later.</param>
 /// <param name="Sequence">Number of the disk, which no other has; null if the kernel gives none.</param>
-internal sealed record RecordedImage(DeviceId Device, long? Sequence);
+internal sealed record RecordedImage(DeviceId Device, long? Sequence)
+{
+    /// <summary>Images as they are now, so that they are known again whatever number another one gets.</summary>
+    public static IReadOnlyList<RecordedImage> Identify(IEnumerable<DeviceId> images)
+        =>
+        [
+            .. images.Where(image => image != DeviceId.None)
+                .Select(image => new RecordedImage(image, BlockDevices.TryFromId(image)?.DiskSequence)),
+        ];
+}
 
 /// <summary>
 /// What a driver without extensions cannot say about a snapshot: times, storage ranges, files to release. Kept under

@@ -32,7 +32,7 @@ internal sealed class StorageKeeper
     /// <param name="id">The snapshot.</param>
     /// <param name="devices">Its devices.</param>
     /// <param name="images">Its images, as far as there are any.</param>
-    public static StorageKeeper Open(BlksnapDriver driver, Guid id, IReadOnlyList<DeviceId> devices, IReadOnlyList<RecordedImage> images)
+    public static StorageKeeper Open(BlksnapDriver driver, Guid id, IReadOnlyList<DeviceId> devices, IReadOnlyList<DeviceId> images)
     {
         if (RuntimeRecord.Find(id) is { } present)
         {
@@ -44,7 +44,7 @@ internal sealed class StorageKeeper
             return new StorageKeeper(null);
         }
 
-        RuntimeRecord record = new() { Id = id, Devices = devices, Images = images };
+        RuntimeRecord record = new() { Id = id, Devices = devices, Images = RecordedImage.Identify(images) };
         record.Save();
         return new StorageKeeper(record);
     }
@@ -93,11 +93,11 @@ internal sealed class StorageKeeper
     }
 
     /// <summary>Notes that the snapshot was taken.</summary>
-    public void RecordTake(IReadOnlyList<RecordedImage> images)
+    public void RecordTake(IReadOnlyList<DeviceId> images)
     {
         if (_record is not null)
         {
-            Save(_record with { TakeTime = DateTime.UtcNow, Images = images });
+            Save(_record with { TakeTime = DateTime.UtcNow, Images = RecordedImage.Identify(images) });
         }
     }
 
