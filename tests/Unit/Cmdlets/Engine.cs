@@ -81,6 +81,23 @@ internal sealed class Engine : IDisposable
     /// <summary>Runs a script to its end, or to the first error that ends a pipeline.</summary>
     public EngineResult Run(string script)
     {
+        DateTime limit = DateTime.UtcNow.AddSeconds(60);
+        for (; ; )
+        {
+            try
+            {
+                return RunOnce(script);
+            }
+            catch (PSInvalidOperationException) when (DateTime.UtcNow < limit)
+            {
+                // The action of an event has the engine right now: nothing was run.
+                Thread.Sleep(10);
+            }
+        }
+    }
+
+    private EngineResult RunOnce(string script)
+    {
         // On its own such an error would only end the statement, and look like any other.
         using PowerShell shell = Create($"try {{ {script} }} catch {{ throw }}");
         PSDataCollection<PSObject> output = [];
