@@ -164,6 +164,34 @@ static void copy_load_end_io(struct bio *bio)
 	copy_free_list(unused);
 }
 
+/*
+ * A task that has a plug submits requests when it is done with all of its bios. A disk that
+ * has its data at once answers a read that passes by the plug before we return from here,
+ * and the write goes on without a worker. From others the reads of many writes are better
+ * off together.
+ */
+static void submit_read(struct diff_area *area, struct bio *bio, struct chunk *chunk, u64 units)
+{
+	struct blk_plug *plug = current->plug;
+	bool at_once;
+
+	/* Below another driver's submit function it waits for that to return, anyway. */
+	if (current->bio_list || (plug && !READ_ONCE(area->reads_at_once))) {
+		submit_bio_noacct(bio);
+		return;
+	}
+	/* What is in the plug goes first: it may have all the tags that the read waits for. */
+	if (plug)
+		blk_finish_plug(plug);
+	submit_bio_noacct(bio);
+	if (plug)
+		blk_start_plug(plug);
+	/* The copy may be gone by now, the chunk is not. */
+	at_once = chunk_holds(chunk, units);
+	if (READ_ONCE(area->reads_at_once) != at_once)
+		WRITE_ONCE(area->reads_at_once, at_once);
+}
+
 /**
  * copy_start() - read the old data, then store them.
  * @copy: its units are claimed, it is in the list of its chunk.
@@ -188,7 +216,8 @@ void copy_start(struct copy *copy)
 	bio->bi_vcnt = pages;
 	bio->bi_end_io = copy_load_end_io;
 	bio->bi_private = copy;
-	submit_bio_noacct(bio);
+	submit_read(area, bio, copy->chunk,
+		    chunk_mask(copy->first, copy->first + copy->units - 1));
 }
 
 /**

@@ -54,6 +54,7 @@ struct diff_area *diff_area_create(struct block_device *bdev, struct diff_storag
 	area->storage = storage;
 	area->events = events;
 	area->capacity = bdev_nr_sectors(bdev);
+	area->reads_at_once = true;
 	xa_init(&area->chunks);
 
 	chunk_shift = params_fit_shift((u64)area->capacity << SECTOR_SHIFT, chunk_minimum_shift,

@@ -39,6 +39,9 @@ struct diff_area {
 	int error;
 	struct event *corrupted_event;	/* for whoever sets @error */
 
+	/* Did the last read that could be done at once get done at once? Only a guess. */
+	bool reads_at_once;
+
 	atomic64_t copied;		/* sectors */
 	atomic64_t image_read;		/* sectors */
 };
