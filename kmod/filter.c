@@ -42,7 +42,13 @@ static void notrace filter_hook(unsigned long ip, unsigned long parent_ip,
 	struct bio *bio;
 
 	bio = (struct bio *)fregs_argument(fregs);
-	if (!op_is_write(bio_op(bio)) || !bio_sectors(bio) || is_own_bio(bio))
+	/*
+	 * The first question is for the disks that nobody tracks. Without RCU, for what it
+	 * finds is only compared with NULL.
+	 */
+	if (!op_is_write(bio_op(bio)) ||
+	    hlist_empty(tracker_bucket(bio->bi_bdev->bd_disk)) ||
+	    !bio_sectors(bio) || is_own_bio(bio))
 		return;
 	/* From before its device was tracked: it waits in a list of the driver, see mark(). */
 	if (unlikely(bio->bi_opf & REQ_DRV) && bio->bi_bdev->bd_disk->fops->poll_bio)

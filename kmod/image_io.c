@@ -41,7 +41,7 @@ struct image_piece {
 static struct kmem_cache *image_io_cache;
 static mempool_t image_io_pool;
 static mempool_t block_pool;
-static struct bio_set piece_bios;
+struct bio_set image_piece_bios;
 static struct workqueue_struct *image_queue;
 
 static void image_io_work(struct work_struct *work);
@@ -59,7 +59,7 @@ int __init image_io_module_init(void)
 	ret = mempool_init_page_pool(&block_pool, IMAGE_IO_RESERVE, 0);
 	if (ret)
 		goto out_pool;
-	ret = bioset_init(&piece_bios, IMAGE_IO_RESERVE, offsetof(struct image_piece, bio),
+	ret = bioset_init(&image_piece_bios, IMAGE_IO_RESERVE, offsetof(struct image_piece, bio),
 			  BIOSET_NEED_BVECS);
 	if (ret)
 		goto out_block_pool;
@@ -70,7 +70,7 @@ int __init image_io_module_init(void)
 	return 0;
 
 out_bios:
-	bioset_exit(&piece_bios);
+	bioset_exit(&image_piece_bios);
 out_block_pool:
 	mempool_exit(&block_pool);
 out_pool:
@@ -83,16 +83,10 @@ out_cache:
 void image_io_module_exit(void)
 {
 	destroy_workqueue(image_queue);
-	bioset_exit(&piece_bios);
+	bioset_exit(&image_piece_bios);
 	mempool_exit(&block_pool);
 	mempool_exit(&image_io_pool);
 	kmem_cache_destroy(image_io_cache);
-}
-
-/** image_io_is_own_bio() - is this a piece of an image bio? */
-bool image_io_is_own_bio(const struct bio *bio)
-{
-	return bio->bi_pool == &piece_bios;
 }
 
 static void image_io_put(struct image_io *io)
@@ -155,7 +149,7 @@ static struct image_piece *init_piece(struct image_io *io, const struct data_run
 static int start_piece(struct image_io *io, const struct data_run *run, struct bvec_iter part,
 		       gfp_t gfp)
 {
-	struct bio *bio = bio_alloc_clone(run->region.bdev, io->bio, gfp, &piece_bios);
+	struct bio *bio = bio_alloc_clone(run->region.bdev, io->bio, gfp, &image_piece_bios);
 
 	if (!bio)
 		return -ENOMEM;
@@ -194,7 +188,7 @@ static void block_end_io(struct bio *bio)
 static int start_block(struct image_io *io, const struct data_run *run, struct bvec_iter part,
 		       unsigned int head, gfp_t gfp)
 {
-	struct bio *bio = bio_alloc_bioset(run->region.bdev, 1, REQ_OP_READ, gfp, &piece_bios);
+	struct bio *bio = bio_alloc_bioset(run->region.bdev, 1, REQ_OP_READ, gfp, &image_piece_bios);
 	struct image_piece *piece;
 	struct page *block;
 
@@ -394,7 +388,7 @@ static bool read_whole(struct diff_area *area, struct cbt_map *cbt, struct bio *
 	block = bdev_logical_block_size(run.region.bdev) >> SECTOR_SHIFT;
 	if ((run.region.sector | run.sectors) & (block - 1))
 		return false;
-	clone = bio_alloc_clone(run.region.bdev, bio, GFP_NOWAIT | __GFP_NOWARN, &piece_bios);
+	clone = bio_alloc_clone(run.region.bdev, bio, GFP_NOWAIT | __GFP_NOWARN, &image_piece_bios);
 	if (!clone)
 		return false;
 	piece = container_of(clone, struct image_piece, bio);

@@ -11,7 +11,14 @@ struct diff_area;
 int image_io_module_init(void);
 void image_io_module_exit(void);
 
-bool image_io_is_own_bio(const struct bio *bio);
+extern struct bio_set image_piece_bios;
+
+/** image_io_is_own_bio() - is this a piece of an image bio? */
+static inline bool image_io_is_own_bio(const struct bio *bio)
+{
+	return bio->bi_pool == &image_piece_bios;
+}
+
 bool image_io_start(struct diff_area *area, struct cbt_map *cbt, struct bio *bio, gfp_t gfp);
 
 #endif

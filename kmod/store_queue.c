@@ -42,7 +42,8 @@ void store_queue_module_exit(void)
 	bioset_exit(&store_bios);
 }
 
-static void store_end_io(struct bio *bio)
+/** store_queue_end_io() - end of a bio with old data. */
+void store_queue_end_io(struct bio *bio)
 {
 	struct copy *copy = bio->bi_private;
 	int error = -blk_status_to_errno(bio->bi_status);
@@ -61,16 +62,10 @@ static void store_end_io(struct bio *bio)
 	copy_free_list(unused);
 }
 
-/** store_queue_is_own_bio() - does this bio carry old data? It is neither tracked nor copied. */
-bool store_queue_is_own_bio(const struct bio *bio)
-{
-	return bio->bi_end_io == store_end_io;
-}
-
 static void submit(struct bio *bio, struct copy *first)
 {
 	bio->bi_iter.bi_sector = first->region.sector;
-	bio->bi_end_io = store_end_io;
+	bio->bi_end_io = store_queue_end_io;
 	bio->bi_private = first;
 	submit_bio_noacct(bio);
 }

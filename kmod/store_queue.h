@@ -21,7 +21,14 @@ struct store_queue {
 
 int store_queue_module_init(void);
 void store_queue_module_exit(void);
-bool store_queue_is_own_bio(const struct bio *bio);
+
+void store_queue_end_io(struct bio *bio);
+
+/** store_queue_is_own_bio() - does this bio carry old data? It is neither tracked nor copied. */
+static inline bool store_queue_is_own_bio(const struct bio *bio)
+{
+	return bio->bi_end_io == store_queue_end_io;
+}
 
 void store_queue_init(struct store_queue *queue);
 void store_queue_exit(struct store_queue *queue);

@@ -2,7 +2,6 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/blkdev.h>
-#include <linux/hash.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -14,13 +13,11 @@
 #include "tracked_bio.h"
 #include "tracker.h"
 
-#define TRACKER_HASH_BITS 6
-
 /* Protects the list of trackers, their owners, and changes of the hash table. */
 DEFINE_MUTEX(trackers_lock);
 
 static LIST_HEAD(trackers);
-static struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
+struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
 
 /* Trackers that are not freed yet, those on their way out included. */
 static atomic_t tracker_count;
@@ -49,18 +46,13 @@ void tracker_module_exit(void)
 	destroy_workqueue(tracker_queue);
 }
 
-static struct hlist_head *hash_head(const struct gendisk *disk)
-{
-	return &tracker_hash[hash_ptr(disk, TRACKER_HASH_BITS)];
-}
-
 /*
  * Writes meet the trackers of a disk in the order of their numbers, which is also the
  * one in which a take closes their gates: one that is parked is counted by none yet.
  */
 static void hash_add(struct tracker *tracker)
 {
-	struct hlist_head *head = hash_head(tracker->id.disk);
+	struct hlist_head *head = tracker_bucket(tracker->id.disk);
 	struct tracker *other, *before = NULL;
 
 	hlist_for_each_entry(other, head, hash)
@@ -393,34 +385,6 @@ out_unlock:
 	return ret;
 }
 
-/* The part of a bio that lies on the tracked device. */
-static bool overlap(const struct tracker *tracker, struct bio *bio,
-		    sector_t *sector, sector_t *count)
-{
-	const struct block_device *bdev = bio->bi_bdev;
-	sector_t start = bio->bi_iter.bi_sector;
-	sector_t end;
-
-	if (tracker->id.disk != bdev->bd_disk)
-		return false;
-	/*
-	 * Some drivers give a disk another number when its medium may have changed.
-	 * A disk that a snapshot holds open stays what it is.
-	 */
-	if (tracker->id.diskseq != bdev->bd_disk->diskseq && !READ_ONCE(tracker->owner))
-		return false;
-	/* The rest of a bio that a driver has split counts from the start of the disk. */
-	if (!bio_flagged(bio, BIO_REMAPPED))
-		start += bdev->bd_start_sect;
-	end = min(start + bio_sectors(bio), tracker->id.start + READ_ONCE(tracker->covered));
-	start = max(start, tracker->id.start);
-	if (start >= end)
-		return false;
-	*sector = start - tracker->id.start;
-	*count = end - start;
-	return true;
-}
-
 /**
  * tracker_of_bio() - a tracker that a write has to be dealt with by.
  * @bio: the write.
@@ -433,8 +397,9 @@ struct tracker *tracker_of_bio(struct bio *bio, sector_t *sector, sector_t *coun
 {
 	struct tracker *tracker;
 
-	hlist_for_each_entry_rcu(tracker, hash_head(bio->bi_bdev->bd_disk), hash)
-		if (overlap(tracker, bio, sector, count) && !tracked_bio_taken_by(bio, tracker))
+	hlist_for_each_entry_rcu(tracker, tracker_bucket(bio->bi_bdev->bd_disk), hash)
+		if (tracker_overlap(tracker, bio, sector, count) &&
+		    !tracked_bio_taken_by(bio, tracker))
 			return tracker;
 	return NULL;
 }

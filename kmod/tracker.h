@@ -3,8 +3,9 @@
 #ifndef BLKSNAP_TRACKER_H
 #define BLKSNAP_TRACKER_H
 
-#include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/completion.h>
+#include <linux/hash.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
 #include <linux/rculist.h>
@@ -78,7 +79,7 @@ struct tracker {
 
 	/*
 	 * The snapshot that holds the device. Written under trackers_lock; a write
-	 * reads it without, see overlap().
+	 * reads it without, see tracker_overlap().
 	 */
 	struct snapshot *owner;
 	struct work_struct free_work;
@@ -100,5 +101,51 @@ int tracker_read_map(dev_t dev, u32 offset, void *buffer, u32 length);
 int tracker_mark_dirty(dev_t dev, const struct blk_snap_block_range *ranges, u32 count);
 
 struct tracker *tracker_of_bio(struct bio *bio, sector_t *sector, sector_t *count);
+
+#define TRACKER_HASH_BITS 6
+
+/* By disk. RCU; trackers_lock to change. */
+extern struct hlist_head tracker_hash[1 << TRACKER_HASH_BITS];
+
+static inline struct hlist_head *tracker_bucket(const struct gendisk *disk)
+{
+	return &tracker_hash[hash_ptr(disk, TRACKER_HASH_BITS)];
+}
+
+/**
+ * tracker_overlap() - the part of a bio that lies on the tracked device.
+ * @tracker: the tracker.
+ * @bio: the bio.
+ * @sector: first sector of the tracked device that it touches.
+ * @count: how many.
+ *
+ * Under RCU. Return: false if there is none.
+ */
+static inline bool tracker_overlap(const struct tracker *tracker, struct bio *bio,
+				   sector_t *sector, sector_t *count)
+{
+	const struct block_device *bdev = bio->bi_bdev;
+	sector_t start = bio->bi_iter.bi_sector;
+	sector_t end;
+
+	if (tracker->id.disk != bdev->bd_disk)
+		return false;
+	/*
+	 * Some drivers give a disk another number when its medium may have changed.
+	 * A disk that a snapshot holds open stays what it is.
+	 */
+	if (tracker->id.diskseq != bdev->bd_disk->diskseq && !READ_ONCE(tracker->owner))
+		return false;
+	/* The rest of a bio that a driver has split counts from the start of the disk. */
+	if (!bio_flagged(bio, BIO_REMAPPED))
+		start += bdev->bd_start_sect;
+	end = min(start + bio_sectors(bio), tracker->id.start + READ_ONCE(tracker->covered));
+	start = max(start, tracker->id.start);
+	if (start >= end)
+		return false;
+	*sector = start - tracker->id.start;
+	*count = end - start;
+	return true;
+}
 
 #endif
