@@ -22,7 +22,10 @@
  * it. Two trackers (of a disk and of its partition) make a chain of two.
  */
 struct tracked_bio {
-	struct bio *bio;
+	union {
+		struct bio *bio;
+		struct tracked_bio *next;	/* while it is a spare one */
+	};
 	bio_end_io_t *end_io;		/* of the bio, restored at the end */
 	void *private;
 	struct tracker *tracker;	/* holds a reference to inflight */
@@ -34,6 +37,19 @@ struct tracked_bio {
 
 static struct kmem_cache *tracked_bio_cache;
 static mempool_t tracked_bio_pool;
+
+/*
+ * Each write needs one, and to get it from the allocator costs more than all the rest:
+ * the kernels of Debian zero what is allocated. So each CPU keeps some.
+ */
+struct spares {
+	struct tracked_bio *first;	/* all with interrupts off */
+	unsigned int count;
+};
+
+#define MAX_SPARES 64
+
+static DEFINE_PER_CPU(struct spares, spares);
 
 /* Goes on with writes when their old data are in memory; does not wait for memory itself. */
 static struct workqueue_struct *resume_queue;
@@ -68,12 +84,75 @@ out_cache:
 	return ret;
 }
 
+static void free_spares(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct spares *there = per_cpu_ptr(&spares, cpu);
+
+		while (there->first) {
+			struct tracked_bio *tracked = there->first;
+
+			there->first = tracked->next;
+			kmem_cache_free(tracked_bio_cache, tracked);
+		}
+	}
+}
+
 void tracked_bio_module_exit(void)
 {
 	destroy_workqueue(wait_queue);
 	destroy_workqueue(resume_queue);
+	free_spares();
 	mempool_exit(&tracked_bio_pool);
 	kmem_cache_destroy(tracked_bio_cache);
+}
+
+static struct tracked_bio *get_spare(void)
+{
+	struct tracked_bio *tracked;
+	struct spares *here;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	here = this_cpu_ptr(&spares);
+	tracked = here->first;
+	if (tracked) {
+		here->first = tracked->next;
+		here->count--;
+	}
+	local_irq_restore(flags);
+	return tracked;
+}
+
+static bool keep_spare(struct tracked_bio *tracked)
+{
+	struct spares *here;
+	unsigned long flags;
+	bool keep;
+
+	local_irq_save(flags);
+	here = this_cpu_ptr(&spares);
+	keep = here->count < MAX_SPARES;
+	if (keep) {
+		tracked->next = here->first;
+		here->first = tracked;
+		here->count++;
+	}
+	local_irq_restore(flags);
+	return keep;
+}
+
+static void put_tracked_bio(struct tracked_bio *tracked)
+{
+	/*
+	 * The reserve comes first: somebody may wait for it. One that was taken from it finds
+	 * it short, as in mempool_free().
+	 */
+	smp_rmb();
+	if (READ_ONCE(tracked_bio_pool.curr_nr) < tracked_bio_pool.min_nr || !keep_spare(tracked))
+		mempool_free(tracked, &tracked_bio_pool);
 }
 
 /*
@@ -137,7 +216,7 @@ static void tracked_bio_end_io(struct bio *bio)
 
 	bio->bi_end_io = tracked->end_io;
 	bio->bi_private = tracked->private;
-	mempool_free(tracked, &tracked_bio_pool);
+	put_tracked_bio(tracked);
 	percpu_ref_put(&tracker->inflight);
 	end_original(bio);
 }
@@ -219,7 +298,7 @@ static bool pass(struct tracker *tracker, struct bio *bio, sector_t sector, sect
 	area = rcu_dereference(tracker->area);
 	if (area && (bio_op(bio) == REQ_OP_DISCARD || !diff_area_settled(area, sector, count)))
 		goto out_put;
-	tracked = kmem_cache_alloc(tracked_bio_cache, GFP_SPARE);
+	tracked = get_spare() ?: kmem_cache_alloc(tracked_bio_cache, GFP_SPARE);
 	if (!tracked)
 		goto out_put;
 	mark(tracked, tracker, bio);
@@ -246,8 +325,14 @@ bool tracked_bio_pass(struct bio *bio)
 	bool passed = true;
 
 	rcu_read_lock();
-	while (passed && (tracker = tracker_of_bio(bio, &sector, &count)))
+	hlist_for_each_entry_rcu(tracker, tracker_bucket(bio->bi_bdev->bd_disk), hash) {
+		if (!tracker_overlap(tracker, bio, &sector, &count) ||
+		    tracked_bio_taken_by(bio, tracker))
+			continue;
 		passed = pass(tracker, bio, sector, count);
+		if (!passed)
+			break;
+	}
 	rcu_read_unlock();
 	return passed;
 }
@@ -287,7 +372,7 @@ static bool can_ignore(const struct bio *bio)
 bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector,
 		       sector_t count, gfp_t gfp)
 {
-	struct tracked_bio *tracked = mempool_alloc(&tracked_bio_pool, gfp);
+	struct tracked_bio *tracked = get_spare() ?: mempool_alloc(&tracked_bio_pool, gfp);
 	struct diff_area *area;
 
 	if (!tracked)
