@@ -14,13 +14,20 @@
 
 /**
  * struct extent - adjacent units of a chunk that are adjacent in the storage too.
+ *
+ * In the worst case each unit has one, so that it is a single word.
  */
 struct extent {
-	struct extent *next;		/* chunk.lock */
-	struct block_device *bdev;
 	u64 sector : STORAGE_SECTOR_BITS;
-	u64 first : 8;			/* unit of the chunk */
-	u64 count : 8;
+	u64 device : STORAGE_DEVICE_BITS;
+	u64 first : 6;			/* unit of the chunk */
+	u64 more : 6;			/* units behind it */
+};
+
+/** struct extent_block - extents of a chunk, as many as make a round size. */
+struct extent_block {
+	struct extent_block *next;
+	struct extent extents[7];
 };
 
 /**
@@ -33,11 +40,12 @@ struct extent {
  */
 struct chunk {
 	spinlock_t lock;		/* irq safe; taken before diff_storage.lock */
+	u32 extent_count;		/* lock */
 	u64 claimed;			/* lock */
 	u64 held;			/* written under lock, read by chunk_holds() */
 	u64 stored;			/* lock */
-	struct extent *extents;		/* lock: where claimed units are or will be, newest first */
-	struct extent oldest;		/* lock: the first of them; most chunks have no other */
+	struct extent oldest;		/* lock: where claimed units are or will be, and */
+	struct extent_block *extents;	/* lock: the extents after it, the newest block first */
 	struct list_head copies;	/* lock: struct copy, not yet stored */
 };
 
@@ -69,10 +77,11 @@ void chunk_module_exit(void);
 
 struct chunk *chunk_create(gfp_t gfp);
 void chunk_free(struct chunk *chunk);
-struct extent *extent_alloc(gfp_t gfp);
-void extent_free(struct extent *extent);
+struct extent_block *extent_block_alloc(gfp_t gfp);
+void extent_block_free(struct extent_block *block);
 bool chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
-		 const struct region *region, unsigned int unit_sectors, struct extent *extent);
+		 const struct region *region, unsigned int unit_sectors,
+		 struct extent_block *block);
 const struct extent *chunk_find_extent(const struct chunk *chunk, unsigned int unit);
 
 #endif

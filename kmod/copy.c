@@ -25,11 +25,11 @@ struct copy *copy_alloc(struct diff_area *area, unsigned int units, gfp_t gfp)
 	if (!copy)
 		return NULL;
 	/* Not tried for ever: see get_chunk(). */
-	if (!copy->extent)
-		copy->extent = extent_alloc(gfp | __GFP_NOWARN | __GFP_NOMEMALLOC |
-					    (gfpflags_allow_blocking(gfp) ?
-					     __GFP_RETRY_MAYFAIL : 0));
-	if (!copy->extent) {
+	if (!copy->extents)
+		copy->extents = extent_block_alloc(gfp | __GFP_NOWARN | __GFP_NOMEMALLOC |
+						   (gfpflags_allow_blocking(gfp) ?
+						    __GFP_RETRY_MAYFAIL : 0));
+	if (!copy->extents) {
 		copy->next = NULL;
 		copy_pool_put(copy);
 		return NULL;

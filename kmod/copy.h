@@ -30,7 +30,7 @@ struct copy {
 
 	struct copy *next;		/* in whatever list it is */
 	struct list_head sorted;	/* while it is stored */
-	struct extent *extent;		/* until the units are claimed */
+	struct extent_block *extents;	/* memory for when the units are claimed */
 	unsigned int reserved;		/* pages of the limit, see copy_memory.c */
 
 	struct bio bio;			/* for the old data alone: to read, or to store */

@@ -98,7 +98,7 @@ static void free_pages_from(struct copy *copy, unsigned int keep)
 static void free_copy(struct copy *copy)
 {
 	free_pages_from(copy, 0);
-	extent_free(copy->extent);
+	extent_block_free(copy->extents);
 	mempool_free(copy, &size_of(copy)->pool);
 }
 
@@ -140,8 +140,8 @@ static void add_page(struct copy *copy, struct page *page)
  * @multiple: it may be fewer, a multiple of this and not 0.
  * @gfp: GFP_NOIO, which succeeds, or without __GFP_DIRECT_RECLAIM.
  *
- * Return: the copy, of which only pages, room and extent mean anything, or NULL. It
- * may have more pages than wanted, and an extent, from its former life.
+ * Return: the copy, of which only pages, room and extents mean anything, or NULL. It
+ * may have more pages than wanted, and extents, from its former life.
  */
 struct copy *copy_pool_get(unsigned int pages, unsigned int multiple, gfp_t gfp)
 {
@@ -157,7 +157,7 @@ struct copy *copy_pool_get(unsigned int pages, unsigned int multiple, gfp_t gfp)
 			return NULL;
 		copy->room = size->pages;
 		copy->page_count = 0;
-		copy->extent = NULL;
+		copy->extents = NULL;
 	}
 	while (copy->page_count < pages) {
 		struct page *page = alloc_page(easy);

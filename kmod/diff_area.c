@@ -265,8 +265,8 @@ static void start_copy(struct diff_area *area, struct chunk *chunk, const struct
 		diff_area_fail(area, ENOSPC);
 		goto out_unlock;
 	}
-	if (chunk_claim(chunk, first, units, &copy->region, 1U << area->unit_shift, copy->extent))
-		copy->extent = NULL;
+	if (chunk_claim(chunk, first, units, &copy->region, 1U << area->unit_shift, copy->extents))
+		copy->extents = NULL;
 	copy->chunk = chunk;
 	copy->first = first;
 	copy->units = units;
@@ -444,10 +444,10 @@ static bool locate_in_chunk(struct diff_area *area, struct chunk *chunk, sector_
 	if (chunk->stored & BIT_ULL(unit)) {
 		extent = chunk_find_extent(chunk, unit);
 		/* Of an extent of several copies, some may not be stored yet. */
-		units = min(extent->first + extent->count - unit, run_length(chunk->stored, unit));
+		units = min(extent->first + extent->more + 1 - unit, run_length(chunk->stored, unit));
 		end = min(end, (sector_t)(unit + units) << area->unit_shift);
 		run->place = data_in_storage;
-		run->region.bdev = extent->bdev;
+		run->region.bdev = area->storage->bdevs[extent->device];
 		run->region.sector = extent->sector + within -
 				     ((sector_t)extent->first << area->unit_shift);
 		run->sectors = end - within;

@@ -23,6 +23,7 @@ struct storage_range {
 /* struct storage_device - a device with ranges of one storage, held open. */
 struct storage_device {
 	struct list_head link;		/* diff_storage.append_lock */
+	unsigned int number;
 	struct bdev_ref ref;
 	struct disk_use *use;
 };
@@ -159,6 +160,8 @@ static struct storage_device *storage_device_get(struct diff_storage *storage, d
 		if (device->ref.bdev->bd_dev == dev)
 			return device;
 
+	if (storage->device_count == STORAGE_MAX_DEVICES)
+		return ERR_PTR(-EFBIG);
 	device = kzalloc(sizeof(*device), GFP_KERNEL);
 	if (!device)
 		return ERR_PTR(-ENOMEM);
@@ -179,6 +182,8 @@ static struct storage_device *storage_device_get(struct diff_storage *storage, d
 	device->use = disk_use_get(device->ref.bdev->bd_disk);
 	if (!device->use)
 		goto out_close;
+	device->number = storage->device_count++;
+	storage->bdevs[device->number] = device->ref.bdev;
 	list_add_tail(&device->link, &storage->devices);
 	return device;
 
@@ -257,9 +262,10 @@ static void set_low_mark(struct diff_storage *storage)
  * @count: how many.
  *
  * Return: 0; -EINVAL a range is empty or not aligned to the blocks of the
- * device, or those are too large; -ERANGE it ends beyond the device; -EBUSY it
- * overlaps storage in use; -EROFS, -EOPNOTSUPP (zoned), -ENOMEM or the error of
- * opening the device. May sleep.
+ * device, or those are too large; -ERANGE it ends beyond the device, or beyond what
+ * an extent can say; -EBUSY it overlaps storage in use; -EFBIG the storage has
+ * STORAGE_MAX_DEVICES devices already; -EROFS, -EOPNOTSUPP (zoned), -ENOMEM or the
+ * error of opening the device. May sleep.
  */
 int diff_storage_append(struct diff_storage *storage, dev_t dev,
 			const struct blk_snap_block_range *ranges, u32 count)
@@ -414,6 +420,7 @@ unsigned int diff_storage_alloc(struct diff_storage *storage, unsigned int unit_
 		got = min_t(sector_t, units, div_u64(left, unit_sectors));
 		if (got) {
 			region->bdev = range->device->ref.bdev;
+			region->device = range->device->number;
 			region->sector = range->sector + range->filled;
 			WRITE_ONCE(range->filled, range->filled + got * unit_sectors);
 			storage->filled += got * unit_sectors;

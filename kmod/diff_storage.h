@@ -14,12 +14,15 @@ struct block_device;
 struct event;
 struct event_queue;
 
-/* Where old data are is noted with so many bits: 128 PiB of a device can be storage. */
-#define STORAGE_SECTOR_BITS 48
+/* A place in a storage is a device of it and a sector, and both fit into a word. */
+#define STORAGE_SECTOR_BITS	44
+#define STORAGE_DEVICE_BITS	8
+#define STORAGE_MAX_DEVICES	(1 << STORAGE_DEVICE_BITS)
 
 /** struct region - sectors handed out for old data. */
 struct region {
 	struct block_device *bdev;
+	unsigned int device;		/* number of it in the storage */
 	sector_t sector;
 };
 
@@ -32,6 +35,9 @@ struct region {
 struct diff_storage {
 	struct mutex append_lock;	/* one append at a time; protects files, devices, changes of ranges */
 	struct list_head devices;	/* append_lock: struct storage_device */
+	unsigned int device_count;	/* append_lock */
+	/* By number; written under append_lock, before anything of the device is handed out. */
+	struct block_device *bdevs[STORAGE_MAX_DEVICES];
 	struct list_head files;		/* append_lock: struct held_file */
 	struct event_queue *events;
 	struct store_queue stores;	/* has a lock of its own */

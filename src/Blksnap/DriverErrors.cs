@@ -64,6 +64,8 @@ internal static class DriverErrors
         new(RequestNames.SnapshotAppendStorage, EBUSY, ErrorIds.StorageOverlap, "Part of the storage on {0} is in use as difference storage already."),
         new(RequestNames.SnapshotAppendStorage, EROFS, ErrorIds.StorageReadOnly, "{0} is read-only."),
         new(RequestNames.SnapshotAppendStorage, EOPNOTSUPP, ErrorIds.StorageUnsupportedType, "{0} cannot be difference storage: it is zoned, or the image of a snapshot."),
+        new(RequestNames.SnapshotAppendStorage, EFBIG, "The snapshot has difference storage on 256 devices already, so {0} cannot be added.", LimitsExceeded,
+            "Add storage on one of those; Get-DiffStorage shows them."),
         new(RequestNames.SnapshotAppendStorage, ENXIO, ErrorIds.StorageNotFound, "The storage device {0} does not exist."),
         new(RequestNames.SnapshotAppendStorage, ENODEV, ErrorIds.StorageNotFound, "The storage device {0} does not exist."),
         new(RequestNames.SnapshotAppendStorage, ENOENT, ErrorIds.StorageNotFound, "The storage device {0} does not exist."),
