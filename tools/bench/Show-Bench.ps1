@@ -56,6 +56,7 @@ function Get-Row {
     P999Us = Get-Median @($Cells | ForEach-Object { $_.p999 / 1000 })
     MaxUs = Get-Median @($Cells | ForEach-Object { $_.max / 1000 })
     CpuUsPerTransfer = Get-Median @($Cells | ForEach-Object { $_.cpuNs / 1000 / $_.transfers })
+    OwnUsPerTransfer = Get-Median @($Cells | ForEach-Object { $_.ownNs / 1000 / $_.transfers })
     MovedPerByte = Get-Median @($writes | ForEach-Object { $_.moved / $_.written })
     UsedPerByte = Get-Median @($writes | Where-Object { $_.used -ge 0 } | ForEach-Object { $_.used / $_.written })
     MemoryBytes = Get-Median @($Cells | ForEach-Object { $_.memory })

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -28,6 +29,7 @@ struct job {
 	char *buffers;		/* one block for each transfer under way */
 	int64_t begun;
 	int64_t ended;
+	int64_t own_ns;
 	unsigned int done;
 	unsigned int writes;
 	struct histogram latency;
@@ -199,17 +201,27 @@ static void run_at_depth(struct job *job)
 	}
 }
 
+static int64_t processor_time(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
+
 static void *run_job(void *argument)
 {
 	struct job *job = argument;
 
 	pthread_barrier_wait(job->start);
+	job->own_ns = -processor_time();
 	job->begun = now_ns();
 	if (job->engine->plan->pattern->depth == 1)
 		run_one_by_one(job);
 	else
 		run_at_depth(job);
 	job->ended = now_ns();
+	job->own_ns += processor_time();
 	return NULL;
 }
 
@@ -254,6 +266,7 @@ void engine_run(const struct engine *engine, struct outcome *outcome)
 			ended = job->ended;
 		outcome->done += job->done;
 		outcome->writes += job->writes;
+		outcome->own_ns += job->own_ns;
 		histogram_merge(&outcome->latency, &job->latency);
 		syscall(SYS_io_destroy, job->context);
 		close(job->fd);

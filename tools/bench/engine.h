@@ -30,6 +30,7 @@ struct outcome {
 	unsigned int done;		/* transfers */
 	unsigned int writes;		/* of these */
 	int64_t ns;
+	int64_t own_ns;			/* processor time of those who transfer, that of kernel threads left out */
 	struct histogram latency;
 };
 

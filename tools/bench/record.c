@@ -30,9 +30,9 @@ void record_cell(const struct bench *bench, const struct cell *cell, const struc
 	uint64_t written = (uint64_t)outcome->writes * pattern->block;
 
 	fprintf(records, "{\"kind\":\"cell\",\"device\":\"%s\",\"pattern\":\"%s\",\"contestant\":\"%s\",\"round\":%u,"
-		"\"transfers\":%u,\"writes\":%u,\"block\":%u,\"ns\":%" PRId64 ",\"drainedNs\":%" PRId64 ",",
+		"\"transfers\":%u,\"writes\":%u,\"block\":%u,\"ns\":%" PRId64 ",\"drainedNs\":%" PRId64 ",\"ownNs\":%" PRId64 ",",
 		bench->media.name, pattern->name, cell->contestant, bench->round, outcome->done, outcome->writes,
-		pattern->block, outcome->ns, drained_ns);
+		pattern->block, outcome->ns, drained_ns, outcome->own_ns);
 	fprintf(records, "\"p50\":%" PRIu64 ",\"p99\":%" PRIu64 ",\"p999\":%" PRIu64 ",\"max\":%" PRIu64 ",",
 		histogram_percentile(&outcome->latency, 0.5), histogram_percentile(&outcome->latency, 0.99),
 		histogram_percentile(&outcome->latency, 0.999), outcome->latency.max);
