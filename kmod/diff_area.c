@@ -165,8 +165,7 @@ static struct span span_at(const struct diff_area *area, sector_t sector, sector
  * @sector: first sector of the original.
  * @count: how many.
  *
- * Return: true if all old data are kept, false if not or if it would take long
- * to find out. Any context.
+ * Return: true if all old data are kept, false if not or if it takes long to find out.
  */
 bool diff_area_settled(struct diff_area *area, sector_t sector, sector_t count)
 {
@@ -293,6 +292,9 @@ static bool wait_for_others(struct diff_area *area, struct chunk *chunk, u64 mas
 	struct copy *copy;
 	bool wait = false;
 
+	/* Where the original has its data at once, our own copies have them by now. */
+	if (!preserve->until_stored && chunk_holds(chunk, mask))
+		return false;
 	spin_lock_irq(&chunk->lock);
 	mask &= ~(preserve->until_stored ? chunk->stored : chunk->held);
 	if (!mask)
@@ -335,15 +337,20 @@ static unsigned int pages_ahead(const struct diff_area *area, const struct prese
 static int preserve_some(struct diff_area *area, struct preserve *preserve, gfp_t gfp)
 {
 	unsigned int unit_pages = 1U << (area->unit_shift + SECTOR_SHIFT - PAGE_SHIFT);
+	struct chunk *chunk = NULL;
+	unsigned long index = 0;
 	unsigned int started = 0;
 
 	while (preserve->pos < preserve->end && !diff_area_failed(area)) {
 		struct span span = span_at(area, preserve->pos, preserve->end);
-		struct chunk *chunk = get_chunk(area, span.index, gfp);
 		unsigned int units;
 		struct copy *copy;
 		u64 missing;
 
+		if (!chunk || index != span.index) {
+			index = span.index;
+			chunk = get_chunk(area, index, gfp);
+		}
 		if (!chunk)
 			return -ENOMEM;
 		missing = span.mask & ~READ_ONCE(chunk->claimed);

@@ -385,10 +385,6 @@ bool tracked_bio_start(struct tracker *tracker, struct bio *bio, sector_t sector
 		return true;
 	}
 	cbt_map_mark(tracker->cbt, sector, count);
-	if (area && diff_area_settled(area, sector, count)) {
-		diff_area_put(area);
-		area = NULL;
-	}
 	if (!area) {
 		submit_bio_noacct(bio);
 		return true;
