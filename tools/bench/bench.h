@@ -33,7 +33,7 @@ void contestants_run(struct bench *bench);
 /*
  * One cell: a contestant does the plan on a device.
  * @used: bytes of storage that it has in use, or -1; may be NULL.
- * Returns the transfers done: another cell may take no more of them.
+ * Returns the transfers that all of its jobs have done: another cell may take no more of them.
  */
 struct cell {
 	const char *contestant;

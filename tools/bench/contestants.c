@@ -60,7 +60,7 @@ unsigned int cell_run(struct bench *bench, const struct cell *cell)
 	if (wanted(bench->contestants, cell->contestant))
 		record_cell(bench, cell, outcome, outcome->ns + (settled > end ? settled - end : 0), &before, &after,
 			    used, memory);
-	done = outcome->done;
+	done = outcome->done_evenly ?: 1;
 	free(outcome);
 	return done;
 }

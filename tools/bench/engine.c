@@ -253,6 +253,7 @@ void engine_run(const struct engine *engine, struct outcome *outcome)
 	pthread_barrier_t start;
 
 	memset(outcome, 0, sizeof(*outcome));
+	outcome->done_evenly = -1U;
 	pthread_barrier_init(&start, NULL, count);
 	for (unsigned int i = 0; i < count; i++)
 		start_job(&jobs[i], engine, i, &start);
@@ -265,6 +266,8 @@ void engine_run(const struct engine *engine, struct outcome *outcome)
 		if (job->ended > ended)
 			ended = job->ended;
 		outcome->done += job->done;
+		if (job->done < outcome->done_evenly / count)
+			outcome->done_evenly = job->done * count;
 		outcome->writes += job->writes;
 		outcome->own_ns += job->own_ns;
 		histogram_merge(&outcome->latency, &job->latency);

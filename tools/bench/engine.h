@@ -28,6 +28,7 @@ struct engine {
 
 struct outcome {
 	unsigned int done;		/* transfers */
+	unsigned int done_evenly;	/* so many that each job has done its share of them */
 	unsigned int writes;		/* of these */
 	int64_t ns;
 	int64_t own_ns;			/* processor time of those who transfer, that of kernel threads left out */
