@@ -11,6 +11,7 @@
 #include "diff_area.h"
 #include "event_queue.h"
 #include "params.h"
+#include "span.h"
 
 /* Copies that one write has under way at most, so that a huge one does not take all memory. */
 #define PRESERVE_WINDOW 16
@@ -139,26 +140,6 @@ void diff_area_fail(struct diff_area *area, int error)
 	pr_err("the image of %u:%u is lost, error %d\n", MAJOR(dev), MINOR(dev), error);
 }
 
-/* struct span - the part of a range that lies in one chunk. */
-struct span {
-	unsigned long index;		/* of the chunk */
-	sector_t start;			/* first sector of the chunk */
-	sector_t next;			/* first sector behind the part */
-	u64 mask;			/* units that it touches */
-};
-
-static struct span span_at(const struct diff_area *area, sector_t sector, sector_t end)
-{
-	struct span span;
-
-	span.index = sector >> area->chunk_shift;
-	span.start = (sector_t)span.index << area->chunk_shift;
-	span.next = min_t(sector_t, end, span.start + (1ULL << area->chunk_shift));
-	span.mask = chunk_mask((sector - span.start) >> area->unit_shift,
-			       (span.next - 1 - span.start) >> area->unit_shift);
-	return span;
-}
-
 /**
  * diff_area_settled() - may a write to these sectors go on at once?
  * @area: the area.
@@ -184,29 +165,6 @@ bool diff_area_settled(struct diff_area *area, sector_t sector, sector_t count)
 		sector = span.next;
 	}
 	return true;
-}
-
-/**
- * diff_area_touched() - may the original have changed in these sectors?
- * @area: the area.
- * @sector: first sector.
- * @count: how many, not beyond the end.
- *
- * Any context.
- */
-bool diff_area_touched(struct diff_area *area, sector_t sector, sector_t count)
-{
-	sector_t end = sector + count;
-
-	while (sector < end) {
-		struct span span = span_at(area, sector, end);
-		struct chunk *chunk = xa_load(&area->chunks, span.index);
-
-		if (chunk && chunk_holds_any(chunk, span.mask))
-			return true;
-		sector = span.next;
-	}
-	return false;
 }
 
 /*
@@ -237,13 +195,6 @@ static struct chunk *get_chunk(struct diff_area *area, unsigned long index, gfp_
 		return chunk;
 	chunk_free(chunk);
 	return xa_is_err(old) ? NULL : old;
-}
-
-static unsigned int run_length(u64 mask, unsigned int first)
-{
-	u64 gap = ~(mask >> first);
-
-	return gap ? __ffs64(gap) : CHUNK_MAX_UNITS;
 }
 
 /* Claim the first units of the span that are still missing, and copy them. */
@@ -421,94 +372,4 @@ int diff_area_preserve(struct diff_area *area, struct preserve *preserve, gfp_t 
 	} while (!ret && preserve->pos < preserve->end && !diff_area_failed(area));
 	give_reserved(preserve);
 	return diff_area_failed(area) ? 0 : ret;
-}
-
-/* The state of one chunk from a sector on. Return: whether the run may go on behind it. */
-static bool locate_in_chunk(struct diff_area *area, struct chunk *chunk, sector_t sector,
-			    const struct span *span, struct data_run *run)
-{
-	unsigned int unit = (sector - span->start) >> area->unit_shift;
-	sector_t within = sector - span->start;
-	sector_t end = span->next - span->start;	/* of the run, in the chunk */
-	const struct extent *extent;
-	unsigned int units;
-	unsigned long flags;
-	struct copy *copy;
-	u64 held;
-
-	spin_lock_irqsave(&chunk->lock, flags);
-	held = chunk->held >> unit;
-	if (!(held & 1)) {
-		if (held)
-			end = min(end, (sector_t)(unit + __ffs64(held)) << area->unit_shift);
-		run->sectors += end - within;
-		spin_unlock_irqrestore(&chunk->lock, flags);
-		return span->start + end == span->next;
-	}
-	if (run->sectors)
-		goto out;	/* the run so far is in the original, this is not */
-
-	if (chunk->stored & BIT_ULL(unit)) {
-		extent = chunk_find_extent(chunk, unit);
-		/* Of an extent of several copies, some may not be stored yet. */
-		units = min(extent->first + extent->more + 1 - unit, run_length(chunk->stored, unit));
-		end = min(end, (sector_t)(unit + units) << area->unit_shift);
-		run->place = data_in_storage;
-		run->region.bdev = area->storage->bdevs[extent->device];
-		run->region.sector = extent->sector + within -
-				     ((sector_t)extent->first << area->unit_shift);
-		run->sectors = end - within;
-		goto out;
-	}
-	list_for_each_entry(copy, &chunk->copies, link) {
-		if (unit < copy->first || unit >= copy->first + copy->units)
-			continue;
-		refcount_inc(&copy->refs);
-		end = min(end, (sector_t)(copy->first + copy->units) << area->unit_shift);
-		run->place = data_in_memory;
-		run->copy = copy;
-		run->copy_offset = within - ((sector_t)copy->first << area->unit_shift);
-		run->sectors = end - within;
-		goto out;
-	}
-	/* Held, but neither stored nor in memory: storing it failed, and so did the area. */
-out:
-	spin_unlock_irqrestore(&chunk->lock, flags);
-	return false;
-}
-
-/**
- * diff_area_locate() - where the image has its data from.
- * @area: the area.
- * @sector: first sector of the image.
- * @count: how many, not beyond the end.
- * @run: filled in with the longest run from @sector on that is in one place. If
- *	 that is memory, the caller has to drop the reference to @run->copy.
- *	 Zero sectors long if the area is lost.
- *
- * Data in the original may be overwritten at any time: who reads them has to ask
- * diff_area_touched() and diff_area_failed() afterwards. Any context.
- */
-void diff_area_locate(struct diff_area *area, sector_t sector, sector_t count,
-		      struct data_run *run)
-{
-	sector_t end = sector + count;
-	bool more = true;
-
-	run->place = data_in_original;
-	run->region.bdev = area->bdev;
-	run->region.sector = sector;
-	run->sectors = 0;
-	run->copy = NULL;
-
-	while (more && sector < end) {
-		struct span span = span_at(area, sector, end);
-		struct chunk *chunk = xa_load(&area->chunks, span.index);
-
-		if (chunk)
-			more = locate_in_chunk(area, chunk, sector, &span, run);
-		else
-			run->sectors += span.next - sector;
-		sector = span.next;
-	}
 }
