@@ -38,6 +38,8 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+# Exit codes are looked at here, with what they mean.
+$PSNativeCommandUseErrorActionPreference = $false
 $env:DOTNET_NOLOGO = '1'
 $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
 
@@ -46,8 +48,11 @@ $out = "$root/out"
 $manifest = "$out/module/BlksnapPS/BlksnapPS.psd1"
 $kernels = @('6.1', '6.12')
 $vm = "$root/tools/vm"
-# The guest runs the PowerShell that runs this script.
+# The guest runs the PowerShell that runs this script. One that is a tool of .NET runs as dotnet, and has its program beside it.
 $pwsh = [Environment]::ProcessPath
+if ((Split-Path $pwsh -Leaf) -eq 'dotnet') {
+  $pwsh = "$PSHOME/pwsh"
+}
 $started = [DateTime]::UtcNow
 
 function Write-Step {
