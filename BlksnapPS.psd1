@@ -9,7 +9,7 @@
   Description          = 'Consistent snapshots of mounted Linux block devices, and the blocks changed between them, through the blksnap kernel module.'
   PowerShellVersion    = '7.6'
   CompatiblePSEditions = @('Core')
-  FormatsToProcess     = @('BlksnapPS.Format.ps1xml', 'BlksnapPS.Changes.Format.ps1xml')
+  FormatsToProcess     = @('BlksnapPS.Format.ps1xml', 'BlksnapPS.Changes.Format.ps1xml', 'BlksnapPS.Machine.Format.ps1xml')
   TypesToProcess       = @('BlksnapPS.Types.ps1xml')
   FunctionsToExport    = @()
   VariablesToExport    = @()

@@ -14,19 +14,19 @@ Clean  Removes everything that was built. The kernels in the cache folder stay.
 param(
   [Parameter(Position = 0)] [string] $Task,
   # 6.1 or 6.12. Test and Build take both when it is left out, Demo and Vm the newer.
-  [ValidateSet('6.1', '6.12')] [string[]] $Kernel,
+  [ArgumentCompletions('6.1', '6.12')] [string[]] $Kernel,
   # Vm: what to run instead of a prompt.
   [string] $Command,
   # Vm: a script of your own to run instead of a prompt; what follows are its arguments.
   [string] $File,
   # Test: only these.
-  [ValidateSet('Unit', 'Host', 'Kernel', 'Pester')] [string[]] $Suite = @('Unit', 'Host', 'Kernel', 'Pester'),
+  [ArgumentCompletions('Unit', 'Host', 'Kernel', 'Pester')] [string[]] $Suite,
   # Test: the kernel tests with many times as many rounds where chance decides.
   [switch] $Long,
   # Bench: how often everything is measured; what is shown are the medians.
   [ValidateRange(1, 1000)] [int] $Rounds = 5,
   # Bench: only these disks.
-  [ValidateSet('memory', 'virtio')] [string[]] $Device,
+  [ArgumentCompletions('memory', 'virtio')] [string[]] $Device,
   # Bench: only these patterns and contestants, by their names or the beginnings of them.
   [string[]] $Pattern,
   [string[]] $Contestant,
@@ -38,6 +38,8 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+# Exit codes are looked at here, with what they mean.
+$PSNativeCommandUseErrorActionPreference = $false
 $env:DOTNET_NOLOGO = '1'
 $env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
 
@@ -46,9 +48,28 @@ $out = "$root/out"
 $manifest = "$out/module/BlksnapPS/BlksnapPS.psd1"
 $kernels = @('6.1', '6.12')
 $vm = "$root/tools/vm"
-# The guest runs the PowerShell that runs this script.
+# The guest runs the PowerShell that runs this script. One that is a tool of .NET runs as dotnet, and has its program beside it.
 $pwsh = [Environment]::ProcessPath
+if ((Split-Path $pwsh -Leaf) -eq 'dotnet') {
+  $pwsh = "$PSHOME/pwsh"
+}
 $started = [DateTime]::UtcNow
+
+# What a parameter may have. From a shell, a list comes as one word with commas in it.
+function Expand-List {
+  param([string] $Name, [string[]] $Value, [string[]] $Allowed)
+  foreach ($word in $Value -split ',' | Where-Object { $_ }) {
+    if ($word -notin $Allowed) {
+      Write-Host "error: -$Name $($word): it is one of $($Allowed -join ', ')."
+      exit 1
+    }
+    $word
+  }
+}
+
+$Kernel = @(Expand-List Kernel $Kernel $kernels)
+$Suite = @(Expand-List Suite ($Suite ? $Suite : 'Unit', 'Host', 'Kernel', 'Pester') 'Unit', 'Host', 'Kernel', 'Pester')
+$Device = @(Expand-List Device $Device 'memory', 'virtio')
 
 function Write-Step {
   param([string] $Text)

@@ -20,6 +20,9 @@ param(
 
 $ErrorActionPreference = 'Stop'
 
+# .NET knows nothing of the location of a session. A folder that is missing shows here, before anything is done.
+$Destination = (Resolve-Path -LiteralPath $Destination).ProviderPath
+
 function Copy-Range {
   param([IO.FileStream] $From, [IO.FileStream] $To, [long] $Offset, [long] $Length, [byte[]] $Buffer)
   $From.Position = $Offset
@@ -51,14 +54,14 @@ function Write-Durable {
 # The token of a copy; nothing if the copy is not whole.
 function Read-Token {
   param([string] $Path, [string] $Copy)
-  if ((Test-Path $Path) -and (Test-Path $Copy)) {
+  if ((Test-Path -LiteralPath $Path) -and (Test-Path -LiteralPath $Copy)) {
     try {
-      $token = Get-Content $Path -Raw | ConvertFrom-Json
+      $token = Get-Content -LiteralPath $Path -Raw | ConvertFrom-Json
     }
     catch {
       return
     }
-    if ($token.Generation -and $token.Size -eq (Get-Item $Copy).Length) {
+    if ($token.Generation -and $token.Size -eq (Get-Item -LiteralPath $Copy).Length) {
       $token
     }
   }

@@ -15,6 +15,8 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+# Exit codes are looked at where they mean something.
+$PSNativeCommandUseErrorActionPreference = $false
 if ($env:BLKSNAP_GUEST -ne '1') {
   Write-Host 'The demo erases disks. Run it in the virtual machine: ./pwshw build.ps1 Demo'
   exit 1
@@ -178,10 +180,9 @@ try {
   $null = Invoke-Quiet "dd if=$thirdImage of=/srv/backup/third.img bs=1M conv=sparse status=none"
   . Show { $null = $third | Wait-BlkSnapshotEvent -Timeout 10 }
   . Show {
-    $null = $third | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier LowSpace -Action {
+    $null = $third | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier LowSpace -MaxTriggerCount 1 -Action {
       Add-DiffStorage -Id $Event.SourceEventArgs.SnapshotId -Path /dev/vdc:64MiB+256MiB -Force
       $global:delivered = $Event.SourceEventArgs
-      Unregister-Event -SourceIdentifier LowSpace
     }
   }
   . Show {

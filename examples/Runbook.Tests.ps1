@@ -28,6 +28,22 @@ Describe 'The backup runbook' {
     }
   }
 
+  It 'takes a destination that is relative to the location' {
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      Push-Location $Simulation.Folder
+      try {
+        $full = & $runbook -DevicePath $data.DevicePath -Destination copies -DiffStorage $store.DevicePath
+      }
+      finally {
+        Pop-Location
+      }
+      Split-Path $full.Copy | Should -Be $copies.FullName
+      (Get-Item $full.Copy).Length | Should -Be (16MB)
+    }
+  }
+
   It 'copies everything again after the disk was resized' {
     Use-BlkSimulation { param($Simulation)
       $data, $store = Add-BlkSimulationDisk data, store -Size 16MB

@@ -7,7 +7,7 @@ namespace BlksnapPS;
 
 /// <summary>
 /// Turns what users have at hand into paths of devices and files: items from <c>Get-Item</c>, provider paths,
-/// paths relative to the current location, and the bare kernel names that <c>lsblk</c> prints.
+/// paths relative to the current location, and the bare kernel names that <c>lsblk</c> prints, those of ranges included.
 /// </summary>
 /// <remarks>
 /// The binder calls this for every pipeline object, also for those that another parameter set or a
@@ -69,7 +69,14 @@ public sealed class DevicePathTransformationAttribute : ArgumentTransformationAt
 
         string device = "/dev/" + path;
         string local = LocalPath(engine, path);
-        return !path.Contains('/') && !File.Exists(local) && BlockDevices.TryFromPath(device) is not null ? device : local;
+        if (path.Contains('/') || File.Exists(local))
+        {
+            return local;
+        }
+
+        // Of a range such as sdb:1GiB+4GiB, what is before the colon is the name.
+        int range = path.IndexOf(':', StringComparison.Ordinal);
+        return BlockDevices.TryFromPath(range > 0 ? "/dev/" + path[..range] : device) is not null ? device : local;
     }
 
     private static string LocalPath(EngineIntrinsics engine, string path)

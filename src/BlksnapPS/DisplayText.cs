@@ -52,7 +52,9 @@ public static class DisplayText
 
     /// <summary>A span of time in its two largest units, from seconds to days.</summary>
     /// <param name="time">A span; nothing where there is none.</param>
-    public static string Duration(object? time)
+    public static string Duration(object? time) => Duration(time, units: 2);
+
+    private static string Duration(object? time, int units)
     {
         if (Base(time) is not TimeSpan span)
         {
@@ -66,18 +68,24 @@ public static class DisplayText
         int first = Array.FindIndex(parts, part => part.Amount > 0);
         return first < 0
             ? span.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture) + " ms"
-            : string.Join(' ', parts.Skip(first).Take(2).Where(part => part.Amount > 0)
+            : string.Join(' ', parts.Skip(first).Take(units).Where(part => part.Amount > 0)
                 .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Amount} {part.Unit}")));
     }
 
     /// <summary>How long ago a point in time is.</summary>
     /// <param name="time">Local time; nothing where it is not known.</param>
-    public static string Age(object? time) => Base(time) switch
+    public static string Age(object? time) => Duration(Since(time), units: 2);
+
+    /// <summary>How long ago a point in time is, in its largest unit.</summary>
+    /// <param name="time">Local time; nothing where it is not known.</param>
+    public static string RoughAge(object? time) => Duration(Since(time), units: 1);
+
+    private static TimeSpan? Since(object? time) => Base(time) switch
     {
-        DateTimeOffset offset => Age(offset.LocalDateTime),
-        DateTime local when DateTime.Now - local is { Ticks: > 0 } age => Duration(age),
-        DateTime => Duration(TimeSpan.Zero),
-        _ => string.Empty,
+        DateTimeOffset offset => Since(offset.LocalDateTime),
+        DateTime local when DateTime.Now - local is { Ticks: > 0 } age => age,
+        DateTime => TimeSpan.Zero,
+        _ => null,
     };
 
     /// <summary>A point in time in local time, to the second.</summary>
@@ -98,8 +106,8 @@ public static class DisplayText
         PSStyle style = PSStyle.Instance;
         string? color = text switch
         {
-            "Taken" or "Frozen" or "Passed" => style.Foreground.Green,
-            "Created" or "LowSpace" or "Refused" or "TimedOut" or "Warning" => style.Foreground.Yellow,
+            "Taken" or "Frozen" or "Passed" or "Active" => style.Foreground.Green,
+            "Created" or "LowSpace" or "Refused" or "TimedOut" or "Warning" or "AtMaximum" or "Abandoned" => style.Foreground.Yellow,
             "Corrupted" or "Failed" => style.Foreground.Red,
             _ => null,
         };

@@ -14,7 +14,7 @@ internal static class ErrorRecords
     {
         if (exception is not BlksnapException failure)
         {
-            return new ErrorRecord(exception, exception.GetType().Name, ErrorCategory.NotSpecified, target);
+            return new ErrorRecord(exception, exception.GetType().Name, CategoryOf(exception), target);
         }
 
         return new ErrorRecord(failure, failure.ErrorId, Enum.Parse<ErrorCategory>(failure.Kind.ToString()), target ?? failure.Target)
@@ -22,4 +22,14 @@ internal static class ErrorRecords
             ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = failure.NextStep },
         };
     }
+
+    // Of files that the commands read and write beside the driver.
+    private static ErrorCategory CategoryOf(Exception exception) => exception switch
+    {
+        UnauthorizedAccessException => ErrorCategory.PermissionDenied,
+        FileNotFoundException or DirectoryNotFoundException => ErrorCategory.ObjectNotFound,
+        IOException => ErrorCategory.ReadError,
+        ArgumentException => ErrorCategory.InvalidArgument,
+        _ => ErrorCategory.NotSpecified,
+    };
 }

@@ -62,7 +62,7 @@ internal static class PlanText
 
     private static string Rate(ChangeRate? rate) => rate switch
     {
-        null => "nobody knows how much: it is new, and nothing was written to it yet",
+        null => "an amount that nobody can tell yet: it is new, and nothing was written to it",
         { IsTracked: true } => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: "
             + $"{DisplayText.Size(rate.Bytes)} of its blocks changed in the {DisplayText.Duration(rate.Time)} between its last two snapshots",
         _ => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: {DisplayText.Size(rate.Bytes)} were written to it since the system was started, "

@@ -109,7 +109,14 @@ Describe 'Streams' {
     ([pscustomobject]@{ a = 1; b = 2 } | Format-Table b -HideTableHeaders | Out-String).Trim() | Should -Be '2'
   }
   It 'Measure-Command measures' { (Measure-Command { Start-Sleep -Milliseconds 30 }).TotalMilliseconds | Should -BeGreaterThan 25 }
-  It 'Read-Host and confirmations are refused without a person' { & ([Environment]::ProcessPath) -NoProfile -NonInteractive -Command 'try { Read-Host } catch { "refused" }' | Should -Be 'refused' }
+  It 'Read-Host and confirmations are refused without a person' {
+    $pwsh = [Environment]::ProcessPath
+    if ((Split-Path $pwsh -Leaf) -eq 'dotnet') {
+      # PowerShell as a tool of .NET has its program beside it.
+      $pwsh = "$PSHOME/pwsh"
+    }
+    & $pwsh -NoProfile -NonInteractive -Command 'try { Read-Host } catch { "refused" }' | Should -Be 'refused'
+  }
 }
 
 Describe 'Processes' {

@@ -39,13 +39,13 @@ Describe 'examples/Backup.ps1' {
 
   It 'copies in full again after a full copy that broke off' {
     $null = & $script $origin $destination $storage
-    $null = Invoke-Shell "rm $destination/$copyName"
+    $null = Invoke-Shell "rm $destination/$copyName; sync"
     $null = Invoke-Shell "fallocate -l 40M $destination/filler"
     { & $script $origin $destination $storage } | Should -Throw
     # What there is now has the right size and a token beside it, and is no copy.
     (Get-Item $destination/$copyName).Length | Should -Be (32MB)
     Test-Path $destination/$copyName.token | Should -BeTrue
-    $null = Invoke-Shell "rm $destination/filler"
+    $null = Invoke-Shell "rm $destination/filler; sync"
     (& $script $origin $destination $storage).Kind | Should -Be 'Full'
     Test-Shell "cmp $origin $destination/$copyName" | Should -BeTrue
   }

@@ -24,6 +24,9 @@ if ($TestDisks.Count -lt 4) {
   throw "Four scratch disks are needed, there are $($TestDisks.Count)."
 }
 
+# Programs that fail are part of tests; whoever has this set runs them all the same.
+$PSNativeCommandUseErrorActionPreference = $false
+
 $MountRoot = '/run/blksnap-tests'
 # Room for files. That of a simulation goes with it.
 $TestFolder = $Simulated ? (Split-Path $TestDisks[0]) : '/run'
@@ -134,7 +137,7 @@ function Set-ModuleParameter {
 
 # Repeats a condition until it holds; the limit only bounds a hang.
 function Wait-Until {
-  param([scriptblock] $Condition, [int] $Seconds = 60)
+  param([scriptblock] $Condition, [int] $Seconds = 300)
   $limit = [DateTime]::UtcNow.AddSeconds($Seconds)
   while ([DateTime]::UtcNow -lt $limit) {
     if (& $Condition) {

@@ -27,7 +27,7 @@ Describe 'Difference storage' {
       New-TestFileSystem ext4 $store 64M
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store -Force
       $null = Invoke-Shell "dd if=/dev/zero of=$origin bs=1M count=4 oflag=direct 2>/dev/null"
-      $null = Wait-Until { ($snapshot | Get-DiffStorage).Used -ge 4MB }
+      Wait-Until { ($snapshot | Get-DiffStorage).Used -ge 4MB } | Should -BeTrue
       $snapshot | Remove-BlkSnapshot
       "$((New-BlkSnapshot $origin -DiffStorage $store).State)" | Should -Be 'Taken'
       Test-Shell "blkid -p $store" | Should -BeFalse
@@ -38,7 +38,7 @@ Describe 'Difference storage' {
       $before = Get-DeviceChecksum $origin -MiB 1
       $first = New-BlkSnapshot $origin -DiffStorage "${store}:0+128KiB"
       $null = Invoke-Shell "dd if=/dev/zero of=$origin bs=64k count=1 oflag=direct 2>/dev/null"
-      $null = Wait-Until { ($first | Get-DiffStorage).Used -ge 64KB }
+      Wait-Until { ($first | Get-DiffStorage).Used -ge 64KB } | Should -BeTrue
       # It gets all but both ends of the device, and the first snapshot has its storage at one of them.
       "$((New-BlkSnapshot $other -DiffStorage $store).State)" | Should -Be 'Taken'
       $null = Invoke-Shell "blockdev --flushbufs $store"
@@ -79,7 +79,7 @@ Describe 'Difference storage' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $before = ($snapshot | Get-DiffStorage).Used
       Write-RandomData $origin -MiB 4
-      $null = Wait-Until { ($snapshot | Get-DiffStorage).Used -ge $before + 4MB }
+      Wait-Until { ($snapshot | Get-DiffStorage).Used -ge $before + 4MB } | Should -BeTrue
       $after = $snapshot | Get-DiffStorage
       $after.Used | Should -Be ($before + 4MB)
       $after.Free | Should -Be ($after.Capacity - $after.Used)
@@ -152,7 +152,7 @@ Describe 'Difference storage' {
     }
 
     It 'makes a file of the given size in a directory, and gives the room back' {
-      $free = { [long]((Invoke-Shell "stat -f -c '%f' $folder") -join '') }
+      $free = { [long]((Invoke-Shell "sync; stat -f -c '%f' $folder") -join '') }
       $before = & $free
       $snapshot = New-BlkSnapshot $origin -DiffStorage $folder -DiffStorageSize 32MB
       ($snapshot | Get-DiffStorage).Capacity | Should -Be (32MB)

@@ -33,7 +33,8 @@ Describe 'The commands without the kernel module' {
   BeforeAll {
     . $PSScriptRoot/Common.ps1
     Reset-TestState
-    $null = Invoke-Shell 'rmmod blksnap'
+    # What has read events until now closes the driver by itself, shortly after.
+    Wait-Until { Test-Shell 'rmmod blksnap' } | Should -BeTrue
   }
 
   AfterAll {
@@ -67,6 +68,10 @@ Describe 'The commands without the right to use the driver' {
   BeforeAll {
     . $PSScriptRoot/Common.ps1
     $program = [Environment]::ProcessPath
+    if ((Split-Path $program -Leaf) -eq 'dotnet') {
+      # PowerShell as a tool of .NET has its program beside it.
+      $program = "$PSHOME/pwsh"
+    }
     $manifest = (Get-Module BlksnapPS).Path -replace '\.dll$', '.psd1'
   }
 

@@ -22,7 +22,7 @@ Describe 'Events of a snapshot' {
   Context 'Wait-BlkSnapshotEvent' {
     It 'gives the request for storage that every snapshot begins with' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
-      $first = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      $first = $snapshot | Wait-BlkSnapshotEvent -Timeout 300
       "$($first.Kind)" | Should -Be 'LowSpace'
       $first.SnapshotId | Should -Be $snapshot.Id
       $first.RequestedBytes | Should -Be (512 * [long]($Simulated ? 2097152 : (Get-ModuleParameter diff_storage_minimum)))
@@ -30,7 +30,7 @@ Describe 'Events of a snapshot' {
 
     It 'gives nothing when the time is over' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
-      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 300
       $snapshot | Wait-BlkSnapshotEvent -Timeout 1 | Should -BeNullOrEmpty
     }
 
@@ -44,8 +44,10 @@ Describe 'Events of a snapshot' {
     It 'tells how full the storage is, how fast it fills and when it will be full' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+16MiB"
       $job = $snapshot | Watch-BlkSnapshot -Count 2 -AsJob
+      # A request for storage that nobody has taken yet would be replaced by the next one.
+      Wait-Until { $job.HasMoreData } | Should -BeTrue
       Write-RandomData $origin -MiB 12
-      $events = @($job | Wait-Job -Timeout 120 | Receive-Job)
+      $events = @($job | Wait-Job -Timeout 300 | Receive-Job)
       $events | Should -HaveCount 2
       $events.SequenceNumber -join ' ' | Should -Be '1 2'
       $last = $events[-1]
@@ -62,7 +64,7 @@ Describe 'Events of a snapshot' {
       $job = Watch-BlkSnapshot -AsJob
       Wait-Until { $job.HasMoreData } | Should -BeTrue
       $snapshot | Remove-BlkSnapshot
-      $null = $job | Wait-Job -Timeout 120
+      $null = $job | Wait-Job -Timeout 300
       "$($job.State)" | Should -Be 'Completed'
       @($job | Receive-Job) | Should -HaveCount 1
       $job | Remove-Job
@@ -84,7 +86,7 @@ Describe 'Events of a snapshot' {
     It 'delivers to the event queue without an action' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage | Should -BeNullOrEmpty
-      $received = Wait-Event -SourceIdentifier storage -Timeout 60
+      $received = Wait-Event -SourceIdentifier storage -Timeout 300
       "$($received.SourceEventArgs.Kind)" | Should -Be 'LowSpace'
       $received.SourceEventArgs.SnapshotId | Should -Be $snapshot.Id
       $received.SourceEventArgs.SequenceNumber | Should -Be 1
@@ -108,7 +110,7 @@ Describe 'Events of a snapshot' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage "${store}:0+8MiB"
 
       # The first event, from before there was any storage, is not what this is about.
-      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 60
+      $null = $snapshot | Wait-BlkSnapshotEvent -Timeout 300
       $state = @{ Place = $other; Added = 0 }
       $job = $snapshot | Register-BlkSnapshotEvent -EventName LowSpace -SourceIdentifier rescue -MessageData $state -Action {
         $state = $Event.MessageData
@@ -120,7 +122,7 @@ Describe 'Events of a snapshot' {
       # More than the storage that the snapshot began with, in steps that leave the action time.
       foreach ($step in 0..6) {
         Write-RandomData $origin -MiB 4 -SeekMiB (4 * $step)
-        $null = Wait-Until { ($snapshot | Get-DiffStorage).Free -ge 4MB }
+        Wait-Until { ($snapshot | Get-DiffStorage).Free -ge 4MB } | Should -BeTrue
       }
 
       $state.Added | Should -BeGreaterThan 0
@@ -135,7 +137,7 @@ Describe 'Events of a snapshot' {
       Write-RandomData $origin -MiB 16
       Get-DeviceChecksum $origin -MiB 16 | Should -Match '^[0-9a-f]{64}'
 
-      $received = Wait-Event -SourceIdentifier lost -Timeout 60
+      $received = Wait-Event -SourceIdentifier lost -Timeout 300
       $received.SourceEventArgs.DevicePath | Should -BeExactly $origin
       $received.SourceEventArgs.Error | Should -Be 28
       "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Corrupted'
@@ -149,7 +151,7 @@ Describe 'Events of a snapshot' {
     It 'ends with the subscription, and with the snapshot' -Tag Kernel {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage
-      $null = Wait-Event -SourceIdentifier storage -Timeout 60
+      $null = Wait-Event -SourceIdentifier storage -Timeout 300
       Unregister-Event -SourceIdentifier storage
 
       $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage

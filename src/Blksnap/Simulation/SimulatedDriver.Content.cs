@@ -99,6 +99,7 @@ internal sealed partial class SimulatedDriver
         {
             FreezeVerdicts[device] = ((uint)FreezeVerdict.TimedOut, Errno.ETIMEDOUT);
             _freezeDelays[device] = delay;
+            Monitor.PulseAll(_lock);
         }
     }
 
@@ -142,14 +143,19 @@ internal sealed partial class SimulatedDriver
     // Takes of other snapshots go on meanwhile, so what was looked up before has to be looked up again.
     private TimeSpan WaitForFreeze(SimulatedSnapshot snapshot)
     {
-        TimeSpan longest = snapshot.Devices.Max(device => _freezeDelays.GetValueOrDefault(device.Original));
-        long deadline = Environment.TickCount64 + (long)longest.TotalMilliseconds;
-        for (long left = (long)longest.TotalMilliseconds; left > 0 && !snapshot.IsDestroyed; left = deadline - Environment.TickCount64)
+        long start = Environment.TickCount64;
+        while (true)
         {
+            // It may be changed meanwhile.
+            TimeSpan longest = snapshot.Devices.Max(device => _freezeDelays.GetValueOrDefault(device.Original));
+            long left = (long)longest.TotalMilliseconds - (Environment.TickCount64 - start);
+            if (left <= 0 || snapshot.IsDestroyed)
+            {
+                return longest;
+            }
+
             Monitor.Wait(_lock, TimeSpan.FromMilliseconds(left));
         }
-
-        return longest;
     }
 
     // A delay is for one take.

@@ -62,7 +62,7 @@ public sealed class SnapshotManager
     /// brought removed, files that it made deleted.
     /// </summary>
     /// <param name="request">What is to be made.</param>
-    /// <param name="cancellation">Honoured between the steps before the take.</param>
+    /// <param name="cancellation">Honoured between the steps up to the take, and after it.</param>
     /// <returns>The snapshot.</returns>
     /// <exception cref="BlksnapException">Any error id of devices and storage; <c>SnapshotTake,ERRNO</c>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; all is undone.</exception>
@@ -91,6 +91,9 @@ public sealed class SnapshotManager
             cancellation.ThrowIfCancellationRequested();
             _driver.TakeSnapshot(id);
             DateTime taken = DateTime.UtcNow;
+
+            // A take may last as long as a file system takes to freeze.
+            cancellation.ThrowIfCancellationRequested();
             keeper.RecordTake([.. (_driver.GetImages(id) ?? []).Select(pair => pair.Image)]);
             ClearMargins(storage);
             ChangeRates.Note(_driver, devices, taken);

@@ -20,6 +20,7 @@ public sealed class GetBlkTrackerCommand : BlksnapCommand
     [Alias("Path", "PSPath", "FullName", "Device", "Name")]
     [DevicePathTransformation]
     [ArgumentCompleter(typeof(DevicePathCompleter))]
+    [ValidateNotNull]
     public string[]? DevicePath { get; set; }
 
     /// <inheritdoc/>

@@ -18,6 +18,7 @@ public sealed class GetDiffStorageAutoExtendCommand : PSCmdlet
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    [ValidateNotNull]
     public Guid[]? Id { get; set; }
 
     /// <inheritdoc/>

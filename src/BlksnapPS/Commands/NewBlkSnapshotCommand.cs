@@ -115,8 +115,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
                 MyInvocation.MyCommand.Name))
             {
-                Snapshot snapshot = manager.Create(request, PipelineStopToken);
-                WriteObject(directory is null ? snapshot : Extend(manager, snapshot, directory));
+                WriteObject(DetachedWork.Run(() => Make(request, directory, PipelineStopToken), Unmake, PipelineStopToken));
             }
         });
     }
@@ -131,6 +130,21 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
             DisplayText.List(DiffStorage));
         AutoExtension.Check(Driver, directory, MaximumSize, [.. request.Devices.Select(device => device.Id)]);
         return directory;
+    }
+
+    // A file system may take a minute to freeze. The driver of this command is closed by then if the user does not wait.
+    private Snapshot Make(SnapshotRequest request, string? directory, CancellationToken cancellation)
+    {
+        using BlksnapDriver driver = BlksnapDriver.Open();
+        SnapshotManager manager = new(driver);
+        Snapshot snapshot = manager.Create(request, cancellation);
+        return directory is null ? snapshot : Extend(manager, snapshot, directory);
+    }
+
+    private static void Unmake(Snapshot snapshot)
+    {
+        using BlksnapDriver driver = BlksnapDriver.Open();
+        new SnapshotManager(driver).Remove(snapshot.Id);
     }
 
     private Snapshot Extend(SnapshotManager manager, Snapshot snapshot, string directory)

@@ -14,6 +14,7 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    [ValidateNotNull]
     public Guid[]? Id { get; set; }
 
     /// <summary>Only snapshots of these devices.</summary>
@@ -27,8 +28,25 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
     private protected SnapshotManager Manager => new(Driver);
 
     /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        base.BeginProcessing();
+        if (DevicePath is null && MyInvocation.BoundParameters.ContainsKey(nameof(DevicePath)))
+        {
+            ThrowTerminatingError(ErrorRecords.Create(NothingNamed(), null));
+        }
+    }
+
+    /// <inheritdoc/>
     protected sealed override void ProcessRecord()
     {
+        // An object whose id is missing must not stand for all snapshots; an event without a device is one of its snapshot.
+        if (Id is null && DevicePath is null && MyInvocation.ExpectingInput)
+        {
+            WriteError(ErrorRecords.Create(NothingNamed(), null));
+            return;
+        }
+
         HashSet<DeviceId>? devices = null;
         if (DevicePath is not null)
         {
@@ -60,6 +78,9 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
             }
         }
     }
+
+    private static BlksnapException NothingNamed() => new(
+        ErrorIds.DeviceNotFound, "No device was named: the value given for it is null.", string.Empty, Errno.EINVAL, null);
 
     /// <summary>Puts out what the command shows of a snapshot.</summary>
     /// <param name="snapshot">The snapshot.</param>

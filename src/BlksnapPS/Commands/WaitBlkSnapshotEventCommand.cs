@@ -8,7 +8,7 @@ namespace BlksnapPS.Commands;
 
 /// <summary>
 /// Wait-BlkSnapshotEvent: waits for the next event of a snapshot and puts it out; nothing when the time is over.
-/// An event is given to one reader only, so a snapshot is either waited on or registered for.
+/// An event is given to one process only, and in it to everybody who waits, watches or has registered.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Wait, "BlkSnapshotEvent")]
 [OutputType(typeof(SnapshotEvent))]

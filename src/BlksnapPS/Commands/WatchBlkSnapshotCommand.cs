@@ -23,6 +23,7 @@ public sealed class WatchBlkSnapshotCommand : BlksnapCommand
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
+    [ValidateNotNull]
     public Guid[]? Id { get; set; }
 
     /// <summary>Which events.</summary>

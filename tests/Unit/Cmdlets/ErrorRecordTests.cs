@@ -61,4 +61,15 @@ public sealed class ErrorRecordTests
     [InlineData(9999, ErrorCategory.NotSpecified)]
     public void Error_numbers_have_their_category(int errno, ErrorCategory category) =>
         Assert.Equal(category, ErrorRecords.Create(new BlksnapException("SnapshotTake", errno, null), null).CategoryInfo.Category);
+
+    [Fact]
+    public void Files_that_cannot_be_used_have_their_category()
+    {
+        Assert.Equal(ErrorCategory.PermissionDenied, Category(new UnauthorizedAccessException()));
+        Assert.Equal(ErrorCategory.ObjectNotFound, Category(new FileNotFoundException()));
+        Assert.Equal(ErrorCategory.ObjectNotFound, Category(new DirectoryNotFoundException()));
+        Assert.Equal(ErrorCategory.ReadError, Category(new IOException()));
+
+        static ErrorCategory Category(Exception exception) => ErrorRecords.Create(exception, null).CategoryInfo.Category;
+    }
 }

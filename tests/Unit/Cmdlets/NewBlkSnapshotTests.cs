@@ -8,6 +8,16 @@ namespace Unit.Cmdlets;
 public sealed class NewBlkSnapshotTests : CmdletTest
 {
     [Fact]
+    public void Storage_may_be_a_range_of_a_bare_name()
+    {
+        Snapshot snapshot = Take("fake0", "store:16MiB+64MiB");
+        Run($"Add-DiffStorage {snapshot.Id} store:96MiB+1MiB").Ok();
+        IReadOnlyList<DiffStorageRange> ranges = Run("(Get-DiffStorage).Ranges").Ok().All<DiffStorageRange>();
+        Assert.Equal([("/dev/store", 16 * MiB, 64 * MiB), ("/dev/store", 96 * MiB, MiB)], ranges.Select(range => (range.DevicePath, range.Offset, range.Length)));
+        Run("New-BlkSnapshot fake1 -DiffStorage missing:0+1MiB").Error("StorageNotFound", ErrorCategory.ObjectNotFound);
+    }
+
+    [Fact]
     public void A_snapshot_is_made_given_storage_and_taken()
     {
         Snapshot snapshot = Run("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store").Ok().Single<Snapshot>();

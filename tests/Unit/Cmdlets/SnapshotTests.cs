@@ -43,6 +43,42 @@ public sealed class SnapshotTests : CmdletTest
         Assert.Equal(snapshot.Id, result.Single<Snapshot>().Id);
     }
 
+    /// <summary>A variable without a value is a mistake, and must not become everything there is: what is listed may be removed next.</summary>
+    [Theory]
+    [InlineData("Get-BlkSnapshot -Id $nothing", "ParameterArgumentValidationError")]
+    [InlineData("Get-BlkSnapshot $nothing", "ParameterArgumentValidationError")]
+    [InlineData("Get-BlkSnapshot -DevicePath $nothing", "DeviceNotFound")]
+    [InlineData("$nothing | Get-BlkSnapshot", null)]
+    [InlineData("[pscustomobject]@{ Id = $null } | Get-BlkSnapshot", null)]
+    [InlineData("[pscustomobject]@{ DevicePath = $null } | Get-BlkSnapshot", "DeviceNotFound")]
+    [InlineData("Get-BlkSnapshotImage $nothing", "ParameterArgumentValidationError")]
+    [InlineData("Get-DiffStorage $nothing", "ParameterArgumentValidationError")]
+    [InlineData("Get-BlkTracker $nothing", "ParameterArgumentValidationError")]
+    [InlineData("[pscustomobject]@{ DevicePath = $null } | Get-BlkTracker", null)]
+    [InlineData("Watch-BlkSnapshot $nothing -Timeout 0", "ParameterArgumentValidationError")]
+    [InlineData("Get-DiffStorageAutoExtend $nothing", "ParameterArgumentValidationError")]
+    public void Null_does_not_stand_for_all(string command, string? id)
+    {
+        Take();
+        EngineResult result = Run(command);
+        Assert.Empty(result.Output);
+        ErrorRecord error = Assert.Single(result.Errors);
+        if (id is not null)
+        {
+            Assert.StartsWith(id, error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void An_empty_list_stands_for_none() => Assert.Empty(Run("Get-BlkSnapshot -Id @()").Ok().Output);
+
+    [Fact]
+    public void An_event_without_a_device_leads_to_its_snapshot()
+    {
+        Snapshot snapshot = Take();
+        Assert.Equal(snapshot.Id, Run("Get-BlkSnapshot | Wait-BlkSnapshotEvent -Timeout 10 | Get-BlkSnapshot").Ok().Single<Snapshot>().Id);
+    }
+
     [Fact]
     public void A_missing_device_is_an_error()
     {

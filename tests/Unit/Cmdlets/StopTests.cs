@@ -51,6 +51,27 @@ public sealed class StopTests : CmdletTest
         Assert.True(Engine.Until(() => Descriptors() <= before), $"{Descriptors()} descriptors, {before} before");
     }
 
+    /// <summary>Ctrl+C does not wait for a file system that takes its time to freeze, and the snapshot that comes of it is nobody's.</summary>
+    [Fact]
+    public void A_take_that_lasts_is_left_to_itself_and_undone()
+    {
+        Driver.DelayFreeze(First.Id, TimeSpan.FromHours(1));
+        using PowerShell shell = Engine.Create("New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store");
+        IAsyncResult running = shell.BeginInvoke();
+        Assert.True(Engine.Until(() => Driver.Snapshots.Count == 1 && Driver.Snapshots[0].Capacity > 0), "it did not begin");
+        shell.Stop();
+        Assert.True(running.IsCompleted);
+        Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
+        Assert.Single(Driver.Snapshots);
+
+        Driver.DelayFreeze(First.Id, TimeSpan.Zero);
+        Assert.True(
+            Engine.Until(() => Driver.Snapshots.Count == 0 && Driver.Trackers.Count == 0 && Driver.OpenChannels == 0),
+            $"{Driver.Snapshots.Count} snapshots, {Driver.Trackers.Count} trackers, {Driver.OpenChannels} channels");
+        Driver.DelayFreeze(First.Id, TimeSpan.Zero);
+        Take();
+    }
+
     [Theory]
     [MemberData(nameof(Short))]
     public void A_finished_pipeline_leaves_nothing_open(string script)
