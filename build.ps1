@@ -345,7 +345,7 @@ function Build-KernelTest {
 # The kernel tests on kernels with checks. They are slow, which only says how long to wait before something hangs.
 function Test-Debug {
   Build-KernelTest
-  $env:BLKSNAP_TEST_SLOW = '10'
+  $env:BLKSNAP_TEST_SLOW = '4'
   foreach ($name in $Kernel ? $Kernel : @('debug', 'kcsan')) {
     $module = Build-KernelModule $name
     $programs = @($Program | Where-Object { $_ -ne 'Model' })
