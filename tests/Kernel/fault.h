@@ -3,8 +3,6 @@
 #ifndef KERNEL_TESTS_FAULT_H
 #define KERNEL_TESTS_FAULT_H
 
-#include <stdbool.h>
-
 #define FAULT_OBJECTS	"failslab"
 #define FAULT_PAGES	"fail_page_alloc"
 #define FAULT_REQUESTS	"fail_make_request"
@@ -18,8 +16,8 @@ void faults_end(const char *kind);
 
 /* From now on the n-th allocation of the main thread fails, and no other; 0: none. */
 void fail_nth(unsigned int n);
-/* Has it failed? And that was all. */
-bool has_failed(void);
+/* How many more there would have been to it, 0: it has failed. And that was all. */
+unsigned int fail_nth_end(void);
 
 /* Nothing fails any more. For the cleanup. */
 void faults_reset(void);
