@@ -60,7 +60,6 @@ if ((Split-Path $pwsh -Leaf) -eq 'dotnet') {
 $started = [DateTime]::UtcNow
 # One of the parameters that every script has.
 $checks = [bool] $PSBoundParameters['Debug']
-$DebugPreference = 'SilentlyContinue'
 
 # What a parameter may have. From a shell, a list comes as one word with commas in it.
 function Expand-List {

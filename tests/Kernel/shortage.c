@@ -129,7 +129,7 @@ static void takes(void)
 	model = model_new(dev);
 	model_fill(model, 0, AREA);
 	for (unsigned int round = 0; round < 40 && !test_failed(); round++) {
-		unsigned int percent = 1 + round % 4 * 3;
+		unsigned int percent = 1 + round % 2;
 		uint32_t count = 0;
 
 		faults_begin(FAULT_OBJECTS, percent);
