@@ -15,6 +15,7 @@
 #include "workload.h"
 
 #define HELD "/dev/shm/held"
+#define MODULE_COPY "/dev/shm/module.ko"
 #define STORAGE 65536
 
 /* More than any request has: then the kernel does not count as it should. */
@@ -355,8 +356,13 @@ static void loading(void)
 {
 	struct scene scene;
 	unsigned int all;
+	char *file;
 
 	set_the_scene(&scene);
+	/* The file system that a guest has its root on does not take failures well. */
+	file = strdup(getenv("BLKSNAP_MODULE_KO"));
+	REQUIRE_EQ(command("cp %s " MODULE_COPY, file), 0);
+	setenv("BLKSNAP_MODULE_KO", MODULE_COPY, 1);
 	REQUIRE_OK(module_unload());
 	fail_nth(ALLOCATIONS_MAX);
 	CHECK_RESULT(load(&scene), 0);
@@ -366,6 +372,8 @@ static void loading(void)
 	each_allocation_from(all > OF_THE_MODULE ? all - OF_THE_MODULE : 1, "load", &scene,
 			     nothing, load, after_load);
 	REQUIRE_OK(module_load(""));
+	setenv("BLKSNAP_MODULE_KO", file, 1);
+	free(file);
 }
 
 static void faults_cleanup(void)
