@@ -7,14 +7,16 @@ Builds, shows and tests this project: ./pwshw build.ps1 <task>
 Build  The cmdlets (out/module/BlksnapPS) and the kernel module for each kernel (out/kmod/<kernel>/blksnap.ko).
 Demo   The main job on a real kernel, in a virtual machine, with every command shown and every claim checked.
 Test   Every test (-Long: with many more rounds); the last line is "N passed, N failed, N skipped".
+       -Debug: instead the kernel tests on a kernel that is built here, once, with checks of memory, locks and races, and
+       what they cover of the kernel module (docs/testing.md).
 Bench  How fast it is, beside the bare disk and what the kernel has for snapshots, in a virtual machine (docs/performance.md).
 Vm     A virtual machine with the kernel module loaded and the cmdlets imported: a prompt, or -Command, or -File.
 Clean  Removes everything that was built. The kernels in the cache folder stay.
 #>
 param(
   [Parameter(Position = 0)] [string] $Task,
-  # 6.1 or 6.12. Test and Build take both when it is left out, Demo and Vm the newer.
-  [ArgumentCompletions('6.1', '6.12')] [string[]] $Kernel,
+  # 6.1 or 6.12. Test and Build take both when it is left out, Demo and Vm the newer. debug and kcsan are built here.
+  [ArgumentCompletions('6.1', '6.12', 'debug', 'kcsan')] [string[]] $Kernel,
   # Vm: what to run instead of a prompt.
   [string] $Command,
   # Vm: a script of your own to run instead of a prompt; what follows are its arguments.
@@ -23,6 +25,8 @@ param(
   [ArgumentCompletions('Unit', 'Host', 'Kernel', 'Pester')] [string[]] $Suite,
   # Test: the kernel tests with many times as many rounds where chance decides.
   [switch] $Long,
+  # Test -Debug: only these programs of tests/Kernel, or Model.
+  [string[]] $Program,
   # Bench: how often everything is measured; what is shown are the medians.
   [ValidateRange(1, 1000)] [int] $Rounds = 5,
   # Bench: only these disks.
@@ -54,6 +58,8 @@ if ((Split-Path $pwsh -Leaf) -eq 'dotnet') {
   $pwsh = "$PSHOME/pwsh"
 }
 $started = [DateTime]::UtcNow
+# One of the parameters that every script has.
+$checks = [bool] $PSBoundParameters['Debug']
 
 # What a parameter may have. From a shell, a list comes as one word with commas in it.
 function Expand-List {
@@ -67,8 +73,9 @@ function Expand-List {
   }
 }
 
-$Kernel = @(Expand-List Kernel $Kernel $kernels)
+$Kernel = @(Expand-List Kernel $Kernel ($kernels + 'debug', 'kcsan'))
 $Suite = @(Expand-List Suite ($Suite ? $Suite : 'Unit', 'Host', 'Kernel', 'Pester') 'Unit', 'Host', 'Kernel', 'Pester')
+$Program = @($Program -split ',' | Where-Object { $_ })
 $Device = @(Expand-List Device $Device 'memory', 'virtio')
 
 function Write-Step {
@@ -251,7 +258,7 @@ function Test-Host {
 $testDisks = @('--disk', '512M', '--disk', '512M', '--disk', '512M', '--disk', '512M')
 
 function Test-Kernel {
-  param([string] $Name, [string] $Module)
+  param([string] $Name, [string] $Module, [string[]] $Options, [string[]] $Only)
   Write-Step "Kernel tests on Linux $Name"
   $log = "$out/results/kernel-$Name.log"
   $broken = @()
@@ -259,7 +266,8 @@ function Test-Kernel {
   $failed = 0
   $skipped = 0
   $env:BLKSNAP_MODULE_KO = $Module
-  Invoke-Guest $Name ($testDisks + @('--timeout', ($Long ? '14400' : '3600'), '--log', $log)) @("$root/tests/Kernel/run.sh", "$out/kernel-tests") |
+  $run = @("$root/tests/Kernel/run.sh", "$out/kernel-tests") + @($Only | Where-Object { $_ })
+  Invoke-Guest $Name ($testDisks + @('--timeout', ($Long ? '14400' : '3600'), '--log', $log) + @($Options | Where-Object { $_ })) $run |
     ForEach-Object {
       Write-Host $_
       if ($_ -match '^\w+: not ok\b') { $failed++; $broken += $_ }
@@ -310,10 +318,11 @@ function Test-Simulation {
 
 # Random requests and writes against a model; the unit tests do the same with the simulation.
 function Test-Model {
-  param([string] $Name, [string] $Module)
+  param([string] $Name, [string] $Module, [string[]] $Options)
   Write-Step "Model test on Linux $Name"
   $log = "$out/results/model-$Name.log"
-  $lines = @(Invoke-Guest $Name ($testDisks + @('--timeout', '3600', '--module', $Module, '--log', $log)) @(
+  $lines = @(Invoke-Guest $Name ($testDisks + @('--timeout', '3600', '--module', $Module, '--log', $log) + @($Options | Where-Object { $_ })) @(
+      'sh', '-c', '"$@" && "$0" "$BLKSNAP_COVERAGE"', "$root/tests/Kernel/inspect.sh",
       'dotnet', "$out/model/Model.dll", '--driver', 'kernel', '--steps', ($Long ? '30000' : '1500')))
   $code = $LASTEXITCODE
   $lines | ForEach-Object { Write-Host $_ }
@@ -324,9 +333,51 @@ function Test-Model {
     elseif ($code -ne 0) { Get-KernelTrouble $log })
 }
 
+function Build-KernelTest {
+  Invoke-Step 'Building the kernel tests' make @('-s', '-C', "$root/tests/Kernel", "OUT=$out/kernel-tests")
+  Invoke-Step 'Building the model test' dotnet @(
+    'publish', "$root/tests/Model/Model.csproj", '-c', 'Release', '-o', "$out/model", '-v', 'quiet', '-nologo', '-nodeReuse:false')
+  $env:BLKSNAP_TEST_LONG = $Long ? '1' : '0'
+  $env:BLKSNAP_TEST_DISKS = '/dev/vda /dev/vdb /dev/vdc /dev/vdd'
+}
+
+# The kernel tests on kernels with checks. They are slow, which only says how long to wait before something hangs.
+function Test-Debug {
+  Build-KernelTest
+  $env:BLKSNAP_TEST_SLOW = '4'
+  foreach ($name in $Kernel ? $Kernel : @('debug', 'kcsan')) {
+    $module = Build-KernelModule $name
+    $programs = @($Program | Where-Object { $_ -ne 'Model' })
+    if ($name -eq 'kcsan' -and -not $Program) {
+      # Where much happens at once.
+      $programs = @('image', 'copying', 'multi', 'stress')
+    }
+    # Counters and what else a guest leaves.
+    $coverage = @('kernel', 'model') | ForEach-Object { "$out/coverage/$name/$_" }
+    $null = Remove-Item "$out/coverage/$name" -Recurse -Force -ErrorAction Ignore
+    $null = New-Item $coverage -ItemType Directory -Force
+    $options = @('--memory', '4096', '--timeout', ($Long ? '0' : '14400'))
+    if ($programs -or -not $Program) {
+      $env:BLKSNAP_COVERAGE = $coverage[0]
+      Test-Kernel $name $module ($options + @('--share', $coverage[0])) $programs
+    }
+    if ($Program -contains 'Model' -or ($name -ne 'kcsan' -and -not $Program)) {
+      $env:BLKSNAP_COVERAGE = $coverage[1]
+      Test-Model $name $module ($options + @('--share', $coverage[1]))
+    }
+    if ($name -eq 'debug') {
+      & "$root/tools/test/Show-Coverage.ps1" -Counters $coverage -Notes "$out/kmod/debug/src" -Result "$out/coverage" | ForEach-Object { Write-Host $_ }
+    }
+  }
+}
+
 function Invoke-Test {
   Install-Tool
   $null = New-Item "$out/results" -ItemType Directory -Force
+  if ($checks) {
+    $Suite = @()
+    Test-Debug
+  }
   if ($Suite -contains 'Unit') {
     Test-Unit
   }
@@ -340,11 +391,8 @@ function Invoke-Test {
       Build-Cmdlets
     }
     if ($Suite -contains 'Kernel') {
-      Invoke-Step 'Building the kernel tests' make @('-s', '-C', "$root/tests/Kernel", "OUT=$out/kernel-tests")
-      Invoke-Step 'Building the model test' dotnet @(
-        'publish', "$root/tests/Model/Model.csproj", '-c', 'Release', '-o', "$out/model", '-v', 'quiet', '-nologo', '-nodeReuse:false')
+      Build-KernelTest
     }
-    $env:BLKSNAP_TEST_LONG = $Long ? '1' : '0'
     $env:BLKSNAP_TEST_DISKS = '/dev/vda /dev/vdb /dev/vdc /dev/vdd'
     foreach ($name in $Kernel ? $Kernel : $kernels) {
       try {
@@ -413,6 +461,7 @@ function Show-Task {
   Demo    [-Kernel 6.1|6.12]                 the main job on a real kernel, checked, in a virtual machine
   Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Host, Kernel, Pester)
           [-Long]                            the kernel tests with many times as many rounds: hours
+          -Debug [-Program ...]              the kernel tests on kernels with checks, and what they cover
   Bench   [-Kernel 6.1|6.12]                 how fast it is, in a virtual machine
           [-Rounds 5] [-Device memory|virtio] [-Pattern ...] [-Contestant ...]
           [-Instructions] [-OtherModule FILE]

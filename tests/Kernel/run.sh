@@ -8,6 +8,8 @@
 #   BLKSNAP_TEST_DISKS  empty scratch disks, separated by spaces
 #   BLKSNAP_TEST_SEED   another seed for the random numbers
 #   BLKSNAP_TEST_LONG   1: many times as many rounds where chance decides
+#   BLKSNAP_TEST_SLOW   how many times as long everything may take, on a kernel with checks
+#   BLKSNAP_COVERAGE    where such a kernel leaves the counters of the lines that were run
 #
 # Every line is prefixed with the name of its program; the last one is the total.
 # A program that crashes, hangs or ends early is a failure, and so is a complaint
@@ -16,7 +18,7 @@
 set -u
 
 all=(selftest hook requests answers image writable instant ordered changes trackers overflow
-  errors events multi discard copying storage freeze latecomer refusals death inject kill crash pressure stacks rings switches stress lifecycle)
+  errors events multi discard copying storage freeze latecomer refusals death inject kill crash pressure stacks rings faults shortage switches stress lifecycle)
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${all[@]}"
   exit
@@ -34,7 +36,9 @@ silence=240
 if [ "${BLKSNAP_TEST_LONG:-0}" != 0 ]; then
   silence=2400
 fi
+silence=$((silence * ${BLKSNAP_TEST_SLOW:-1}))
 complaints='WARNING:|BUG:|Oops|general protection|blocked for more than|UBSAN|KASAN|list_(add|del) corruption|refcount_t:|Call Trace'
+complaints+='|ODEBUG|possible (circular|recursive|irq)|inconsistent lock state|suspicious RCU usage|sleeping function'
 
 passed=0 failed=0 skipped=0
 
@@ -43,9 +47,13 @@ fail() {
   echo "$1: not ok - $2"
 }
 
+# These two ask for allocations that fail, and the kernel says so.
+asked_for='asked && /vmalloc error|page allocation failure/ { skip = 1 } !skip; /<\/TASK>/ { skip = 0 }'
+
 check_log() {
   local name=$1 found
   found=$(dmesg | awk -v mark="$mark" 'seen; index($0, mark) { seen = 1 }' |
+    awk -v asked="$([[ $name == faults || $name == shortage ]] && echo 1)" "$asked_for" |
     grep -E -m 12 "$complaints")
   if [ -n "$found" ]; then
     fail "$name" "the kernel complained"
@@ -89,6 +97,9 @@ for name in "${programs[@]}"; do
   run_program "$name"
   echo "$name: # $((SECONDS - before)) s"
 done
+if ! "$(dirname "$0")/inspect.sh" "${BLKSNAP_COVERAGE:-}"; then
+  fail inspect "the module has lost memory"
+fi
 [ -d /sys/module/blksnap ] && rmmod blksnap 2>/dev/null
 
 echo "kernel tests on $(uname -r): $passed passed, $failed failed, $skipped skipped in $((SECONDS - started)) s"

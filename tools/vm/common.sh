@@ -6,14 +6,20 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${BLKSNAP_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/blksnapps}
 supported_kernels=(6.1 6.12)
+# Built here with checks that cost time, see build-kernel: they say more than they are like a kernel that people run.
+checking_kernels=(debug kcsan)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
 check_kernel_name() {
   local k
-  for k in "${supported_kernels[@]}"; do [[ $k == "$1" ]] && return; done
-  die "kernel '$1' is not supported: choose one of ${supported_kernels[*]}."
+  for k in "${supported_kernels[@]}" "${checking_kernels[@]}"; do [[ $k == "$1" ]] && return; done
+  die "kernel '$1' is not supported: choose one of ${supported_kernels[*]} ${checking_kernels[*]}."
+}
+
+is_checking_kernel() {
+  [[ " ${checking_kernels[*]} " == *" $1 "* ]]
 }
 
 # need_packages COMMAND=PACKAGE... installs the packages whose command (or file, by its full path) is missing.

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# What a kernel with checks knows after tests, see docs/testing.md: inspect.sh [COVERAGE FOLDER]
+#
+# Looks for memory that nobody points to any more, and copies the counters of the
+# lines that were run. The module is loaded. Exit code 1: it has lost memory. On a
+# kernel without these checks it does nothing.
+
+set -u
+
+leaks=/sys/kernel/debug/kmemleak
+counters=/sys/kernel/debug/gcov
+
+# A name of the module, or of one that has been unloaded: then it was this one, or scsi_debug.
+ours='\[blksnap\]|\] 0xffffffff[c-f]'
+
+if [ -e "$leaks" ]; then
+  # An object counts when it was not found twice; what is about to be freed is gone by then.
+  echo scan >"$leaks" && sleep 6 && echo scan >"$leaks"
+  all=$(cat "$leaks")
+  lost=$(awk -v ours="$ours" '
+    /^unreferenced object/ { if (text ~ ours) print text; text = "" }
+    { text = text $0 "\n" }
+    END { if (text ~ ours) print text }' <<<"$all")
+  echo "# kmemleak: $(grep -c '^unreferenced object' <<<"$all") objects, $(grep -c '^unreferenced object' <<<"$lost") of them by the module"
+fi
+
+if [ -n "${1:-}" ] && [ -d "$counters" ]; then
+  (cd "$counters" && find . -name '*.gcda' -path '*/src/*') | while read -r file; do
+    cat "$counters/$file" >"$1/$(basename "$file")"
+  done
+fi
+
+if [ -n "${lost:-}" ]; then
+  head -n 60 <<<"$lost" | sed 's/^/# /'
+  exit 1
+fi
