@@ -87,9 +87,9 @@ void faults_begin(const char *kind, unsigned int percent)
 	begin(kind, percent, 1);
 }
 
-void faults_begin_rare(const char *kind, unsigned int interval)
+void faults_begin_rare(const char *kind, unsigned int n)
 {
-	begin(kind, 100, interval);
+	begin(kind, 1, n);
 }
 
 void faults_end(const char *kind)

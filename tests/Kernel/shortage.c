@@ -130,11 +130,11 @@ static void takes(void)
 	model_fill(model, 0, AREA);
 	for (unsigned int round = 0; round < 40 && !test_failed(); round++) {
 		/* A take makes hundreds of allocations: some rounds are to get through. */
-		unsigned int interval = 100U << round % 4 * 2;
+		unsigned int n = 1U << round % 4;
 		uint32_t count = 0;
 
-		faults_begin_rare(FAULT_OBJECTS, interval);
-		faults_begin_rare(FAULT_PAGES, interval);
+		faults_begin_rare(FAULT_OBJECTS, n);
+		faults_begin_rare(FAULT_PAGES, n);
 		result = snap_create((dev_id[]){ dev->id, other->id }, 2, &id);
 		model_write(model, round * 8, 8);
 		if (!result)
