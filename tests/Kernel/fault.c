@@ -63,7 +63,7 @@ void faults_need(void)
 	REQUIRE(nth >= 0);
 }
 
-void faults_begin(const char *kind, unsigned int percent)
+static void begin(const char *kind, unsigned int percent, unsigned int interval)
 {
 	unsigned long long start = 0, size = 0;
 	char line[256];
@@ -78,7 +78,18 @@ void faults_begin(const char *kind, unsigned int percent)
 	set(kind, "stacktrace-depth", "32");
 	set(kind, "require-start", "0x%llx", start);
 	set(kind, "require-end", "0x%llx", start + size);
+	set(kind, "interval", "%u", interval);
 	set(kind, "probability", "%u", percent);
+}
+
+void faults_begin(const char *kind, unsigned int percent)
+{
+	begin(kind, percent, 1);
+}
+
+void faults_begin_rare(const char *kind, unsigned int n)
+{
+	begin(kind, 1, n);
 }
 
 void faults_end(const char *kind)

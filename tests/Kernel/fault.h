@@ -12,6 +12,8 @@ void faults_need(void);
 
 /* So many percent of a kind fail from now on, but only below functions of the module. */
 void faults_begin(const char *kind, unsigned int percent);
+/* The same, but one percent of each n-th. */
+void faults_begin_rare(const char *kind, unsigned int n);
 void faults_end(const char *kind);
 
 /* From now on the n-th allocation of the main thread fails, and no other; 0: none. */
