@@ -214,6 +214,22 @@ static void take_once(void *argument)
 	pause();
 }
 
+/* A child takes a snapshot of a file system whose device stands still until it is resumed. */
+static pid_t start_slow_take(struct dev *dev, snap_id *id)
+{
+	pid_t child;
+
+	make_file_system("ext4", dev, 48);
+	mount_at(dev->path, "live", "defaults");
+	REQUIRE_OK(snap_create(&dev->id, 1, id));
+	REQUIRE_OK(snap_append_one(id, dev_storage_disk()->id, 0, STORAGE));
+	write_file(MOUNTS "/live/before", "to be written by the freeze");
+	mapper_suspend(dev);
+	child = child_start(take_once, id);
+	sleep_ms(1500);
+	return child;
+}
+
 static void *write_one_file(void *argument)
 {
 	write_file(MOUNTS "/live/during", "through");
@@ -228,21 +244,14 @@ static void *write_one_file(void *argument)
  */
 static void client_in_a_slow_freeze(void)
 {
-	struct dev *disk = dev_disk(0), *dev, *storage = dev_storage_disk();
 	atomic_bool through = false;
+	struct dev *dev;
 	snap_id id;
 	int status;
 	pid_t child;
 
-	dev = mapper_linear(disk);
-	make_file_system("ext4", dev, 48);
-	mount_at(dev->path, "live", "defaults");
-	REQUIRE_OK(snap_create(&dev->id, 1, &id));
-	REQUIRE_OK(snap_append_one(&id, storage->id, 0, STORAGE));
-	write_file(MOUNTS "/live/before", "to be written by the freeze");
-	mapper_suspend(dev);
-	child = child_start(take_once, &id);
-	sleep_ms(1500);
+	dev = mapper_linear(dev_disk(0));
+	child = start_slow_take(dev, &id);
 	CHECK_EQ(kill(child, SIGKILL), 0);
 	worker_start(write_one_file, &through);
 	sleep_ms(500);
@@ -271,20 +280,13 @@ static void destroy_it(void *id)
 /* Who asks for something while a take waits for a device can be killed meanwhile. */
 static void clients_behind_a_slow_freeze(void)
 {
-	struct dev *disk = dev_disk(0), *dev, *storage = dev_storage_disk();
 	pid_t taker, waiting[2];
+	struct dev *dev;
 	snap_id id;
 	int status;
 
-	dev = mapper_linear(disk);
-	make_file_system("ext4", dev, 48);
-	mount_at(dev->path, "live", "defaults");
-	REQUIRE_OK(snap_create(&dev->id, 1, &id));
-	REQUIRE_OK(snap_append_one(&id, storage->id, 0, STORAGE));
-	write_file(MOUNTS "/live/before", "to be written by the freeze");
-	mapper_suspend(dev);
-	taker = child_start(take_once, &id);
-	sleep_ms(1500);
+	dev = mapper_linear(dev_disk(0));
+	taker = start_slow_take(dev, &id);
 	waiting[0] = child_start(ask_for_status, &id);
 	waiting[1] = child_start(destroy_it, &id);
 	sleep_ms(500);
