@@ -17,9 +17,10 @@ internal static class DetachedWork
     /// <param name="work">The work. It uses nothing that the caller closes.</param>
     /// <param name="undo">What becomes of a result that nobody gets. Its failures are nobody's either.</param>
     /// <param name="cancellation">Ends the wait at once.</param>
+    /// <param name="mayBeCutOff">Whether the end of the process need not wait for it.</param>
     /// <returns>The result.</returns>
     /// <exception cref="OperationCanceledException">Cancelled; there is no result, or there will be none.</exception>
-    public static T Run<T>(Func<T> work, Action<T> undo, CancellationToken cancellation)
+    public static T Run<T>(Func<T> work, Action<T> undo, CancellationToken cancellation, bool mayBeCutOff = false)
         where T : class
     {
         T? result = null;
@@ -48,6 +49,7 @@ internal static class DetachedWork
         })
         {
             Name = "blksnap detached work",
+            IsBackground = mayBeCutOff,
         };
         thread.Start();
         try

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+using System.Globalization;
 using System.Management.Automation;
+using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -59,22 +61,52 @@ internal static partial class CommandTables
 
     private static string Parameters(CmdletInfo command, string old)
     {
-        Dictionary<string, string> prose = Page.Split(old, "### ")
-            .ToDictionary(part => part.Title.TrimStart('-'), part => Table().Replace(part.Text, string.Empty).Trim(), StringComparer.OrdinalIgnoreCase);
+        Dictionary<string, string> parts = Page.Split(old, "### ")
+            .ToDictionary(part => part.Title.TrimStart('-'), part => part.Text, StringComparer.OrdinalIgnoreCase);
+        object defaults = Activator.CreateInstance(command.ImplementingType)!;
         StringBuilder text = new();
         foreach (ParameterMetadata parameter in ParametersOf(command))
         {
-            string words = prose.GetValueOrDefault(parameter.Name) is { Length: > 0 } present ? present : s_standard.GetValueOrDefault(parameter.Name, string.Empty);
-            text.Append("### -").Append(parameter.Name).Append("\n\n").Append(words).Append("\n\n").Append(Table(parameter)).Append("\n\n");
+            string table = parts.GetValueOrDefault(parameter.Name, string.Empty);
+            string words = Table().Replace(table, string.Empty).Trim() is { Length: > 0 } present ? present : s_standard.GetValueOrDefault(parameter.Name, string.Empty);
+            text.Append("### -").Append(parameter.Name).Append("\n\n").Append(words).Append("\n\n").Append(Table(parameter, Default(parameter, defaults) ?? Kept(table))).Append("\n\n");
         }
 
         return text.Append("### ").Append(Page.CommonParameters).Append("\n\n").Append(CommonText).ToString();
     }
 
-    private static string Table(ParameterMetadata parameter)
+    /// <summary>The default that a parameter has in the code; null if it has none there.</summary>
+    private static string? Default(ParameterMetadata parameter, object command)
+    {
+        // A number that nobody could give stands for none.
+        object? value = command.GetType().GetProperty(parameter.Name)?.GetValue(command);
+        bool isNone = parameter.ParameterSets.Values.All(set => set.IsMandatory)
+            || value is null or string { Length: 0 } or System.Collections.ICollection
+            || parameter.Attributes.OfType<ValidateRangeAttribute>().Any(range => !IsWithin(range, value));
+        return isNone ? null : value is SwitchParameter ? "False" : Convert.ToString(value, CultureInfo.InvariantCulture);
+    }
+
+    // Which kind of range it is, an attribute does not tell.
+    private static bool IsWithin(ValidateRangeAttribute range, object value)
+    {
+        try
+        {
+            _ = typeof(ValidateRangeAttribute).GetMethod("ValidateElement", BindingFlags.Instance | BindingFlags.NonPublic)!.Invoke(range, [value]);
+            return true;
+        }
+        catch (TargetInvocationException e) when (e.InnerException is ValidationMetadataException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The default that a page tells by hand, where it depends on something.</summary>
+    private static string Kept(string table) => DefaultLine().Match(table) is { Success: true } line ? line.Groups[1].Value : string.Empty;
+
+    private static string Table(ParameterMetadata parameter, string initial)
     {
         StringBuilder text = new("```yaml\n");
-        text.Append("Type: ").Append(Name(parameter.ParameterType)).Append("\nDefaultValue: ''\nSupportsWildcards: false\n");
+        text.Append("Type: ").Append(Name(parameter.ParameterType)).Append("\nDefaultValue: ").Append(initial.Length == 0 ? "''" : initial).Append("\nSupportsWildcards: false\n");
         text.Append(parameter.Aliases.Count == 0 ? "Aliases: []\n" : "Aliases:\n" + string.Concat(parameter.Aliases.Select(alias => $"- {alias}\n")));
         text.Append("ParameterSets:\n");
         foreach ((string name, ParameterSetMetadata set) in parameter.ParameterSets.OrderBy(pair => pair.Key, StringComparer.Ordinal))
@@ -132,6 +164,9 @@ internal static partial class CommandTables
 
     [GeneratedRegex("^## ", RegexOptions.Multiline)]
     private static partial Regex NextSection();
+
+    [GeneratedRegex("^DefaultValue: '?(.*?)'?$", RegexOptions.Multiline)]
+    private static partial Regex DefaultLine();
 
     [GeneratedRegex("^```yaml\n.*?^```$", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Table();

@@ -7,10 +7,55 @@ namespace Blksnap.Simulation;
 /// <content>Dispatch by number, and the requests about trackers.</content>
 internal sealed partial class SimulatedDriver
 {
+    private readonly Dictionary<int, (long Until, int Skip)> _requestDelays = [];
+    private int _delayed;
+
+    /// <summary>Requests that are being delayed.</summary>
+    public int Delayed => Volatile.Read(ref _delayed);
+
+    /// <summary>Has requests with a number answered no sooner than after some time.</summary>
+    /// <param name="number">The number.</param>
+    /// <param name="delay">Counted from now.</param>
+    /// <param name="skip">So many are answered at once before.</param>
+    public void DelayRequest(int number, TimeSpan delay, int skip = 0)
+    {
+        lock (_lock)
+        {
+            _requestDelays[number] = (Environment.TickCount64 + (long)delay.TotalMilliseconds, skip);
+        }
+    }
+
+    /// <summary>Has all requests answered, also those that are being delayed.</summary>
+    public void EndDelays()
+    {
+        lock (_lock)
+        {
+            _requestDelays.Clear();
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    private void Delay(int number)
+    {
+        if (_requestDelays.TryGetValue(number, out (long Until, int Skip) delay) && delay.Skip > 0)
+        {
+            _requestDelays[number] = delay with { Skip = delay.Skip - 1 };
+            return;
+        }
+
+        while (!_isOver && _requestDelays.TryGetValue(number, out delay) && delay.Until - Environment.TickCount64 is > 0 and var left)
+        {
+            _delayed++;
+            Monitor.Wait(_lock, TimeSpan.FromMilliseconds(left));
+            _delayed--;
+        }
+    }
+
     private int Receive(uint code, nint argument)
     {
         lock (_lock)
         {
+            Delay((int)(code & 0xFF));
             int result = InjectedFailure((int)(code & 0xFF)) ?? Dispatch(code, argument);
             _requests.Add(new SimulatedRequest(code, result));
             return result;

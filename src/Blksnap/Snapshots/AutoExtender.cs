@@ -15,8 +15,9 @@ internal sealed class AutoExtender
     // A storage that fills fast is extended by what it takes in this time, so that the thread is not outrun by its own overhead.
     private const double StepSeconds = 5;
 
-    // Part of the free room of the file system that one file takes at most.
+    // Part of the free room of the file system that one file takes at most. The one that nobody has asked for yet takes less.
     private const double RoomShare = 0.9;
+    private const double AheadShare = 0.5;
 
     private static readonly TimeSpan s_recordPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_releasePatience = SnapshotEnding.Limit * 2;
@@ -32,6 +33,10 @@ internal sealed class AutoExtender
     private volatile Exception? _failure;
     private IDisposable? _subscription;
     private bool _heardCreation;
+
+    // The file for the next request, and how long the one after it is to be.
+    private PreparedStorage? _ahead;
+    private long _nextLength;
 
     /// <summary>Does nothing yet.</summary>
     /// <param name="record">What is to be done.</param>
@@ -56,6 +61,7 @@ internal sealed class AutoExtender
 
             // Listening comes first: a request that comes while the storage is looked at is not missed.
             _subscription = EventReader.Subscribe(_record.SnapshotId, OnEvent, OnEnd);
+            _nextLength = _record.StepSize ?? DiffStorageSource.DefaultFileLength(driver.Info);
             Fill(driver);
             _store.Save(_record);
             new Thread(() => Run(driver)) { IsBackground = true, Name = "blksnap storage " + _record.SnapshotId }.Start();
@@ -99,6 +105,11 @@ internal sealed class AutoExtender
         {
             while (!_stopped && !_ended)
             {
+                if (_requests.Count == 0)
+                {
+                    MakeAhead(driver);
+                }
+
                 _changed.Wait();
                 while (!_stopped && !_ended && _requests.TryTake() is { } request)
                 {
@@ -113,6 +124,7 @@ internal sealed class AutoExtender
         }
 
         _subscription!.Dispose();
+        _ahead?.Dispose();
         failure ??= _failure;
         if (_ended && failure is null)
         {
@@ -143,10 +155,53 @@ internal sealed class AutoExtender
     /// <summary>Brings what is free up to a step, whatever was asked for.</summary>
     private void Fill(BlksnapDriver driver)
     {
-        long step = _record.StepSize ?? DiffStorageSource.DefaultFileLength(driver.Info);
-        if (driver.TryGetStatus(_record.SnapshotId, out SnapshotStatus? status) && status.StorageCapacity - status.StorageUsed is long free && free < step)
+        if (driver.TryGetStatus(_record.SnapshotId, out SnapshotStatus? status)
+            && status.StorageCapacity - status.StorageUsed is long free
+            && free < _nextLength)
         {
-            Extend(driver, step - free, free);
+            Extend(driver, _nextLength - free, status.StorageCapacity, free);
+        }
+    }
+
+    /// <summary>
+    /// Makes the file for the next request before that comes, for then the writers race with whoever answers it, and what is left to do is to
+    /// append. That it cannot be made is no failure: it may never be needed, and if it is, the answer tries again and tells.
+    /// </summary>
+    private void MakeAhead(BlksnapDriver driver)
+    {
+        if (_ahead is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            long room = Math.Min(_record.MaximumSize - (CapacityOf(driver) ?? long.MaxValue), FreeRoom(AheadShare));
+            if (room >= SmallestStep)
+            {
+                _ahead = new SnapshotManager(driver).PrepareStorage(
+                    _record.SnapshotId, _record.Directory, Math.Min(Math.Max(_nextLength, SmallestStep), room));
+            }
+        }
+        catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
+    private long FreeRoom(double share) => (long)(new DriveInfo(_record.Directory).AvailableFreeSpace * share);
+
+    /// <summary>Bytes of the difference storage; null if the end of the snapshot is on its way.</summary>
+    private long? CapacityOf(BlksnapDriver driver)
+    {
+        try
+        {
+            return driver.TryGetStatus(_record.SnapshotId, out SnapshotStatus? status)
+                ? status.StorageCapacity
+                : new SnapshotManager(driver).GetStorage(_record.SnapshotId).Capacity ?? 0;
+        }
+        catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
+        {
+            return null;
         }
     }
 
@@ -164,6 +219,7 @@ internal sealed class AutoExtender
         }
 
         long wanted = Math.Max(_record.StepSize ?? request.RequestedBytes ?? 0, (long)((request.FillRate ?? 0) * StepSeconds));
+        _nextLength = wanted > 0 ? wanted : _nextLength;
         if (status is null)
         {
             ExtendBlindly(driver, request, wanted);
@@ -174,7 +230,7 @@ internal sealed class AutoExtender
         long free = status.StorageCapacity - status.StorageUsed;
         if (free <= status.LowSpaceMark)
         {
-            Extend(driver, wanted, free);
+            Extend(driver, wanted, status.StorageCapacity, free);
         }
     }
 
@@ -189,51 +245,34 @@ internal sealed class AutoExtender
         long asked = request.RequestedInAll + (_heardCreation ? 0 : DiffStorageSource.DefaultFileLength(driver.Info));
 
         // At least once, and again where the file system had no room for it in one piece.
-        for (long added = 1; added > 0 && !_stopped && Missing() is { } missing && (wanted > 0 || missing > 0); wanted = 0)
+        for (long added = 1; added > 0 && !_stopped && CapacityOf(driver) is { } capacity && (wanted > 0 || asked > capacity); wanted = 0)
         {
-            added = Extend(driver, Math.Max(wanted, missing), null);
-        }
-
-        long? Missing()
-        {
-            try
-            {
-                return asked - (new SnapshotManager(driver).GetStorage(_record.SnapshotId).Capacity ?? 0);
-            }
-            catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
-            {
-                // The end is on its way.
-                return null;
-            }
+            added = Extend(driver, Math.Max(wanted, asked - capacity), capacity, null);
         }
     }
 
-    private long Extend(BlksnapDriver driver, long wanted, long? free)
+    /// <summary>Adds storage: what was made ahead at once, and what is missing then.</summary>
+    private long Extend(BlksnapDriver driver, long wanted, long capacity, long? free)
     {
-        SnapshotManager manager = new(driver);
         long start = Stopwatch.GetTimestamp();
+        long room = _record.MaximumSize - capacity;
+        if (room < SmallestStep)
+        {
+            _record = _record with { State = AutoExtendState.AtMaximum };
+            _store.Save(_record);
+            return 0;
+        }
+
+        SnapshotManager manager = new(driver);
         string? error = null;
         long added = 0;
-        long room = long.MaxValue;
         try
         {
-            room = _record.MaximumSize - (manager.GetStorage(_record.SnapshotId).Capacity ?? 0);
-            if (room < SmallestStep)
+            added = AppendAhead(driver, manager, room, out error);
+            long missing = Math.Min(Math.Max(wanted, SmallestStep), room) - added;
+            if (missing >= SmallestStep)
             {
-                _record = _record with { State = AutoExtendState.AtMaximum };
-                _store.Save(_record);
-                return 0;
-            }
-
-            long length = Math.Min(Math.Max(wanted, SmallestStep), room);
-            length = Math.Min(length, Math.Max((long)(new DriveInfo(_record.Directory).AvailableFreeSpace * RoomShare), SmallestStep));
-            for (; added == 0; length /= 2)
-            {
-                added = TryAdd(manager, length, out error);
-                if (error is null || length < 2 * SmallestStep)
-                {
-                    break;
-                }
+                added += AddNew(manager, missing, ref error);
             }
         }
         catch (Exception e) when (e is BlksnapException or IOException or UnauthorizedAccessException)
@@ -247,7 +286,7 @@ internal sealed class AutoExtender
             Length = added,
             Free = free,
             Duration = Stopwatch.GetElapsedTime(start),
-            Error = error,
+            Error = added > 0 ? null : error,
         };
         _record = _record with
         {
@@ -261,15 +300,51 @@ internal sealed class AutoExtender
         return added;
     }
 
+    /// <summary>Adds the file that was made ahead. Whatever comes of that, there is none any more.</summary>
+    private long AppendAhead(BlksnapDriver driver, SnapshotManager manager, long room, out string? error)
+    {
+        error = null;
+        using PreparedStorage? ahead = _ahead;
+        _ahead = null;
+        if (ahead is null || ahead.Length > room)
+        {
+            // Somebody else has added storage meanwhile.
+            return 0;
+        }
+
+        try
+        {
+            return manager.AddPrepared(_record.SnapshotId, ahead).Sum(range => range.Length);
+        }
+        catch (BlksnapException e) when (!DiffStorageSource.MayHaveAdded(driver.Info, e))
+        {
+            // Another file may fare better; without any, no request will come again.
+            error = e.Message;
+            return 0;
+        }
+    }
+
+    private long AddNew(SnapshotManager manager, long length, ref string? error)
+    {
+        for (length = Math.Min(length, Math.Max(FreeRoom(RoomShare), SmallestStep)); ; length /= 2)
+        {
+            long added = TryAdd(manager, length, out string? reason);
+            if (reason is null || length < 2 * SmallestStep)
+            {
+                error = reason ?? error;
+                return added;
+            }
+        }
+    }
+
     /// <summary>Adds a file of this length; 0 and the reason if the file system has no room for it.</summary>
     private long TryAdd(SnapshotManager manager, long length, out string? error)
     {
         error = null;
         try
         {
-            return manager
-                .AddStorage(_record.SnapshotId, new DiffStorageSpec { Path = _record.Directory, Length = length })
-                .Sum(range => range.Length);
+            using PreparedStorage made = manager.PrepareStorage(_record.SnapshotId, _record.Directory, length);
+            return manager.AddPrepared(_record.SnapshotId, made).Sum(range => range.Length);
         }
         catch (BlksnapException e) when (e.ErrorId == ErrorIds.StorageTooSmall)
         {

@@ -62,18 +62,11 @@ public static class EventReader
         using EventMailbox mailbox = new();
         if (!TryJoin(id, mailbox.Subscription))
         {
-            // Nobody reads yet: what is queued already is there without a thread.
-            using (BlksnapDriver driver = BlksnapDriver.Open())
-            {
-                if (driver.WaitEvent(id, TimeSpan.Zero) is { } queued)
-                {
-                    return Complete(id, queued, WatchedSnapshot.ReadStatus(driver, id));
-                }
-            }
-
             if (timeout == TimeSpan.Zero)
             {
-                return null;
+                // What is queued already is there without a thread.
+                using BlksnapDriver driver = BlksnapDriver.Open();
+                return driver.WaitEvent(id, TimeSpan.Zero) is { } queued ? Complete(id, queued, WatchedSnapshot.ReadStatus(driver, id)) : null;
             }
 
             Join(id, mailbox.Subscription);

@@ -79,8 +79,7 @@ public sealed class SnapshotManager
             StorageKeeper keeper = StorageKeeper.Create(_driver, id, devices);
             foreach (DiffStorageSource source in storage)
             {
-                cancellation.ThrowIfCancellationRequested();
-                _ = source.Attach(_driver, id, keeper);
+                _ = source.Attach(_driver, id, keeper, cancellation);
             }
 
             if (request.LowSpaceMark is { } mark)
@@ -241,9 +240,11 @@ public sealed class SnapshotManager
     /// <param name="id">Its id.</param>
     /// <param name="spec">The storage.</param>
     /// <param name="force">Use devices that carry a file system or are mounted.</param>
+    /// <param name="cancellation">Honoured until the driver has something of it.</param>
     /// <returns>The ranges that were added.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>, or one of the storage error ids.</exception>
-    public IReadOnlyList<DiffStorageRange> AddStorage(Guid id, DiffStorageSpec spec, bool force = false)
+    /// <exception cref="OperationCanceledException">Cancelled; nothing was added.</exception>
+    public IReadOnlyList<DiffStorageRange> AddStorage(Guid id, DiffStorageSpec spec, bool force = false, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(spec);
 
@@ -251,15 +252,21 @@ public sealed class SnapshotManager
         Snapshot snapshot = _reader.Read(id);
         DiffStorageSource source = DiffStorageSource.Resolve(
             spec, _driver.Info, force, [.. snapshot.Devices.Select(device => device.Device)]);
-        StorageKeeper keeper = StorageKeeper.Open(
-            _driver,
-            id,
-            [.. snapshot.Devices.Select(device => device.Device)],
-            [.. snapshot.Images.Select(image => image.ImageDevice)]);
-        IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, keeper);
+        IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, StorageKeeper.Open(_driver, id, _ => snapshot), cancellation);
         ClearMargins([source]);
         return added;
     }
+
+    /// <summary>Makes a file in a folder as storage of a snapshot, and does not give it to the snapshot yet.</summary>
+    internal PreparedStorage PrepareStorage(Guid id, string folder, long length)
+    {
+        DeviceId[] origins = [.. _reader.Read(id).Devices.Select(device => device.Device)];
+        return FileStorageSource.ResolveFolder(folder, length, origins).Prepare();
+    }
+
+    /// <summary>Gives a snapshot a file that was made ahead.</summary>
+    internal IReadOnlyList<DiffStorageRange> AddPrepared(Guid id, PreparedStorage prepared)
+        => prepared.Attach(_driver, id, StorageKeeper.Open(_driver, id, _reader.Read));
 
     // Not before the snapshot has the storage for good: what is undone has left no trace.
     private void ClearMargins(IReadOnlyList<DiffStorageSource> sources)

@@ -88,8 +88,9 @@ internal sealed class DeviceStorageSource : DiffStorageSource
 
     public override PlannedStorage Describe() => new(_device.Path, PlannedStorageKind.Device, _range.Length);
 
-    public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper)
+    public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper, CancellationToken cancellation = default)
     {
+        cancellation.ThrowIfCancellationRequested();
         IReadOnlyList<DiffStorageRange> ranges = Append(driver, id, _device, [_range], filePath: null);
         keeper.Record(ranges);
         return ranges;

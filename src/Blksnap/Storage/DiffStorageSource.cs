@@ -47,8 +47,9 @@ internal abstract class DiffStorageSource
     /// <param name="driver">The driver.</param>
     /// <param name="id">The snapshot.</param>
     /// <param name="keeper">Keeps the files where the driver does not.</param>
+    /// <param name="cancellation">Honoured as long as the driver has nothing of it.</param>
     /// <returns>The ranges that were added.</returns>
-    public abstract IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper);
+    public abstract IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper, CancellationToken cancellation = default);
 
     /// <summary>Whether the storage leaves something unused at the ends of its device.</summary>
     public virtual bool HasMargins => false;
@@ -133,7 +134,7 @@ internal abstract class DiffStorageSource
     /// Whether a snapshot may use a part of ranges that it was refused: drivers without extensions add one after the other, and keep those that
     /// went well. What is wrong with the request, the snapshot or the device shows before the first.
     /// </summary>
-    protected static bool MayHaveAdded(DriverInfo info, BlksnapException failure)
+    internal static bool MayHaveAdded(DriverInfo info, BlksnapException failure)
         => !info.HasExtensions
             && failure.Request == RequestNames.SnapshotAppendStorage
             && failure.Errno is not (Errno.ESRCH or Errno.EINVAL or Errno.ENODATA

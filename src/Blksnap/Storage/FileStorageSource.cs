@@ -32,6 +32,12 @@ internal sealed class FileStorageSource : DiffStorageSource
         return source;
     }
 
+    /// <summary>A file without a name in a folder, which has to be there.</summary>
+    public static FileStorageSource ResolveFolder(string path, long length, IReadOnlyCollection<DeviceId> origins)
+        => Directory.Exists(path)
+            ? Resolve(Path.GetFullPath(path), length, length, origins)
+            : throw NotFound(path, $"{path} is not a directory that exists.");
+
     private static FileStorageSource Resolve(string path, long? length, long defaultLength)
     {
         if (Directory.Exists(path))
@@ -75,11 +81,42 @@ internal sealed class FileStorageSource : DiffStorageSource
         _isFolder ? PlannedStorageKind.TemporaryFile : _made ? PlannedStorageKind.NewFile : PlannedStorageKind.File,
         _length);
 
-    public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper)
+    public override IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper, CancellationToken cancellation = default)
+    {
+        using FileDescriptor file = Open(cancellation);
+        return Attach(driver, id, keeper, file);
+    }
+
+    /// <summary>Makes the file of a folder, and looks at all that may be wrong with it, so that only to attach it is left.</summary>
+    /// <returns>What is nobody's yet.</returns>
+    public PreparedStorage Prepare()
+    {
+        FileDescriptor file = Open(CancellationToken.None);
+        try
+        {
+            StorageFile.CheckNotRealtime(file, _path);
+            _ = FileExtents.Map(file, _path, _length);
+            return new PreparedStorage(this, file, _length);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives the file to a snapshot.</summary>
+    internal IReadOnlyList<DiffStorageRange> Attach(BlksnapDriver driver, Guid id, StorageKeeper keeper, FileDescriptor file)
     {
         bool hasName = !_isFolder || !driver.Info.Capabilities.HasFlag(DriverCapabilities.HoldFile);
-        string path = _isFolder && hasName ? Path.Combine(_path, keeper.NextFileName()) : _path;
-        using FileDescriptor file = Open(path, hasName);
+        string path = _path;
+        if (_isFolder && hasName)
+        {
+            // Where no driver holds it, it has to be found again.
+            path = Path.Combine(_path, keeper.NextFileName());
+            StorageFile.Link(file, path);
+        }
+
         _madePath = _made && hasName ? path : null;
         IReadOnlyList<DiffStorageRange> ranges;
         try
@@ -126,15 +163,15 @@ internal sealed class FileStorageSource : DiffStorageSource
         }
     }
 
-    private FileDescriptor Open(string path, bool hasName)
+    private FileDescriptor Open(CancellationToken cancellation)
     {
         if (_made)
         {
-            return StorageFile.Make(path, hasName, _length);
+            return StorageFile.Make(_path, hasName: !_isFolder, _length, cancellation);
         }
 
-        StorageFile.Extend(path, _length);
-        return FileDescriptor.Open(path, LibC.O_RDONLY | LibC.O_CLOEXEC, "StorageOpen");
+        StorageFile.Extend(_path, _length, cancellation);
+        return FileDescriptor.Open(_path, LibC.O_RDONLY | LibC.O_CLOEXEC, "StorageOpen");
     }
 
     private static void CheckExtents(string path, long length)

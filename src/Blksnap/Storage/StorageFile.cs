@@ -26,14 +26,15 @@ internal static unsafe class StorageFile
     /// <param name="path">The file, or the folder for a file without a name.</param>
     /// <param name="hasName">Whether the file gets a name. Without one it vanishes with its last user.</param>
     /// <param name="length">Bytes.</param>
+    /// <param name="cancellation">Ends it with nothing left, if not at once: to allocate the room is one request.</param>
     /// <returns>The file, open for reading only: nobody has it open for writing.</returns>
-    public static FileDescriptor Make(string path, bool hasName, long length)
+    public static FileDescriptor Make(string path, bool hasName, long length, CancellationToken cancellation = default)
     {
         int flags = LibC.O_RDWR | LibC.O_CLOEXEC | (hasName ? LibC.O_CREAT | LibC.O_EXCL : LibC.O_TMPFILE);
         using FileDescriptor writable = FileDescriptor.Open(path, flags, "StorageCreate", OwnerOnly);
         try
         {
-            Allocate(writable, path, 0, length);
+            Allocate(writable, path, 0, length, cancellation);
 
             // The same file by way of its descriptor, for it may have no name.
             string entry = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{writable.Number}");
@@ -46,14 +47,29 @@ internal static unsafe class StorageFile
         }
     }
 
+    /// <summary>Gives a file that was made without a name one, in the same file system.</summary>
+    public static void Link(FileDescriptor file, string path)
+    {
+        string entry = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.Number}");
+        fixed (byte* source = Encoding.UTF8.GetBytes(entry + '\0'), target = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            if (LibC.linkat(LibC.AT_FDCWD, source, LibC.AT_FDCWD, target, LibC.AT_SYMLINK_FOLLOW) != 0)
+            {
+                throw new BlksnapException("StorageCreate", LibC.errno, path);
+            }
+        }
+
+        GC.KeepAlive(file);
+    }
+
     /// <summary>Extends a file to this size without holes, if it is shorter.</summary>
-    public static void Extend(string path, long length)
+    public static void Extend(string path, long length, CancellationToken cancellation = default)
     {
         long present = new FileInfo(path).Length;
         if (present < length)
         {
             using FileDescriptor writable = FileDescriptor.Open(path, LibC.O_RDWR | LibC.O_CLOEXEC, "StorageOpen");
-            Allocate(writable, path, present, length - present);
+            Allocate(writable, path, present, length - present, cancellation);
         }
     }
 
@@ -189,8 +205,9 @@ internal static unsafe class StorageFile
         return result >= 0 ? true : throw new BlksnapException("StorageProtect", -result, path);
     }
 
-    private static void Allocate(FileDescriptor file, string path, long offset, long length)
+    private static void Allocate(FileDescriptor file, string path, long offset, long length, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         int result;
         do
         {
@@ -200,10 +217,11 @@ internal static unsafe class StorageFile
 
         if (result == Errno.EOPNOTSUPP)
         {
-            result = WriteZeroes(file, offset, length);
+            result = WriteZeroes(file, offset, length, cancellation);
         }
 
         GC.KeepAlive(file);
+        cancellation.ThrowIfCancellationRequested();
         if (result != 0)
         {
             throw result is Errno.ENOSPC or Errno.EDQUOT or Errno.EFBIG
@@ -213,12 +231,12 @@ internal static unsafe class StorageFile
     }
 
     // ext2 has no way to allocate without writing.
-    private static int WriteZeroes(FileDescriptor file, long offset, long length)
+    private static int WriteZeroes(FileDescriptor file, long offset, long length, CancellationToken cancellation)
     {
         byte[] zeroes = new byte[1 << 20];
         fixed (byte* buffer = zeroes)
         {
-            for (long position = offset; position < offset + length;)
+            for (long position = offset; position < offset + length && !cancellation.IsCancellationRequested;)
             {
                 int part = (int)Math.Min(zeroes.Length, offset + length - position);
                 long written = (long)LibC.pwrite(file.Number, buffer, part, position);

@@ -30,9 +30,8 @@ internal sealed class StorageKeeper
     /// <summary>For a snapshot that is there, and that another program may have made.</summary>
     /// <param name="driver">The driver.</param>
     /// <param name="id">The snapshot.</param>
-    /// <param name="devices">Its devices.</param>
-    /// <param name="images">Its images, as far as there are any.</param>
-    public static StorageKeeper Open(BlksnapDriver driver, Guid id, IReadOnlyList<DeviceId> devices, IReadOnlyList<DeviceId> images)
+    /// <param name="read">Reads it, where that is needed.</param>
+    public static StorageKeeper Open(BlksnapDriver driver, Guid id, Func<Guid, Snapshot> read)
     {
         if (RuntimeRecord.Find(id) is { } present)
         {
@@ -44,7 +43,13 @@ internal sealed class StorageKeeper
             return new StorageKeeper(null);
         }
 
-        RuntimeRecord record = new() { Id = id, Devices = devices, Images = RecordedImage.Identify(images) };
+        Snapshot snapshot = read(id);
+        RuntimeRecord record = new()
+        {
+            Id = id,
+            Devices = [.. snapshot.Devices.Select(device => device.Device)],
+            Images = RecordedImage.Identify([.. snapshot.Images.Select(image => image.ImageDevice)]),
+        };
         record.Save();
         return new StorageKeeper(record);
     }

@@ -55,7 +55,11 @@ public sealed class AddChangedBlocksCommand : BlksnapCommand
             string amount = DisplayText.Size(ranges.Sum(range => (decimal)range.Length));
             if (ShouldProcess(path, $"Mark {amount} in {ranges.Count} range(s) as changed"))
             {
-                Attempt(path, () => tracking.MarkChanged(device, ranges));
+                Attempt(path, () => Ask(() =>
+                {
+                    tracking.MarkChanged(device, ranges);
+                    return ranges;
+                }));
             }
         }
     }

@@ -44,7 +44,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     protected override void ProcessRecord()
     {
         SnapshotManager manager = new(Driver);
-        if (!Attempt(Id, () => manager.Get(Id)))
+        if (!Attempt(Id, () => Ask(() => manager.Get(Id))))
         {
             return;
         }
@@ -58,13 +58,18 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     private void Add(SnapshotManager manager, string path)
     {
         DiffStorageSpec spec = DiffStorageSpec.Parse(path, Size == 0 ? null : Size);
-        manager.CheckStorage(spec, Force);
+        Ask(() =>
+        {
+            manager.CheckStorage(spec, Force);
+            return spec;
+        });
         if (!ShouldProcess($"snapshot {Id}", $"Add difference storage on {spec}"))
         {
             return;
         }
 
-        IReadOnlyList<DiffStorageRange> added = manager.AddStorage(Id, spec, Force);
+        IReadOnlyList<DiffStorageRange> added = Finish(
+            driver => new SnapshotManager(driver).AddStorage(Id, spec, Force, PipelineStopToken));
         if (PassThru)
         {
             WriteObject(added, enumerateCollection: true);

@@ -68,6 +68,31 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
         }
     }
 
+    /// <summary>
+    /// Asks something that may have to wait: for the take of another program, or for a device that hangs. After Ctrl+C nobody waits for the
+    /// answer. The driver is closed then, so that nothing comes after the request that is under way.
+    /// </summary>
+    private protected T Ask<T>(Func<T> question)
+        where T : class
+        => DetachedWork.Run(question, static _ => { }, PipelineStopToken, mayBeCutOff: true);
+
+    /// <summary>
+    /// Does something that comes to its end also when nobody waits for it any more, with a driver of its own: that of the command is closed by then.
+    /// </summary>
+    private protected T Finish<T>(Func<BlksnapDriver, T> work)
+        where T : class
+    {
+        PipelineStopToken.ThrowIfCancellationRequested();
+        return DetachedWork.Run(
+            () =>
+            {
+                using BlksnapDriver driver = BlksnapDriver.Open();
+                return work(driver);
+            },
+            static _ => { },
+            PipelineStopToken);
+    }
+
     /// <summary>Looks up the device behind each path; a path without one is an error of that path.</summary>
     /// <param name="paths">Paths of devices, or <c>major:minor</c> of devices that are gone.</param>
     /// <param name="failed">Whether a path was without a device.</param>

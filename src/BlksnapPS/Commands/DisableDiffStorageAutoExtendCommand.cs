@@ -22,7 +22,12 @@ public sealed class DisableDiffStorageAutoExtendCommand : BlksnapCommand
         {
             if (ShouldProcess($"snapshot {id}", "End the automatic extension of the difference storage"))
             {
-                Attempt(id, () => AutoExtension.Disable(id));
+                // It may be in the middle of making a file.
+                Attempt(id, () => Ask(() =>
+                {
+                    AutoExtension.Disable(id);
+                    return this;
+                }));
             }
         }
     }

@@ -43,14 +43,18 @@ public sealed class EnableDiffStorageAutoExtendCommand : BlksnapCommand
     protected override void ProcessRecord() => Attempt(Id, () =>
     {
         string directory = GetUnresolvedProviderPathFromPSPath(Directory);
-        Snapshot snapshot = new SnapshotManager(Driver).Get(Id);
+        Snapshot snapshot = Ask(() => new SnapshotManager(Driver).Get(Id));
         AutoExtension.Check(Driver, directory, MaximumSize, [.. snapshot.Devices.Select(device => device.Device)]);
         if (!ShouldProcess($"snapshot {Id}", $"Extend the difference storage in {directory} up to {DisplayText.Size(MaximumSize)}"))
         {
             return;
         }
 
-        DiffStorageAutoExtend record = AutoExtension.Enable(Id, directory, MaximumSize, StepSize == 0 ? null : StepSize);
+        PipelineStopToken.ThrowIfCancellationRequested();
+        DiffStorageAutoExtend record = DetachedWork.Run(
+            () => AutoExtension.Enable(Id, directory, MaximumSize, StepSize == 0 ? null : StepSize),
+            begun => AutoExtension.Disable(begun.SnapshotId),
+            PipelineStopToken);
         if (PassThru)
         {
             WriteObject(record);

@@ -29,13 +29,13 @@ public sealed class GetBlkTrackerCommand : BlksnapCommand
         ChangeTracking tracking = new(Driver);
         if (DevicePath is null)
         {
-            Attempt(null, () => WriteObject(tracking.GetTrackers(), enumerateCollection: true));
+            Attempt(null, () => WriteObject(Ask(tracking.GetTrackers), enumerateCollection: true));
             return;
         }
 
         foreach (KeyValuePair<string, DeviceId> device in FindDevices(DevicePath, out _))
         {
-            Attempt(device.Key, () => WriteObject(tracking.GetTracker(device.Value)));
+            Attempt(device.Key, () => WriteObject(Ask(() => tracking.GetTracker(device.Value))));
         }
     }
 }

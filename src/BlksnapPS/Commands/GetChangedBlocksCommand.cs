@@ -91,7 +91,7 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
         List<KeyValuePair<string, DeviceId>> devices = [];
         foreach (Guid id in Id)
         {
-            Attempt(id, () => devices.AddRange(new SnapshotManager(Driver).Get(id).Devices
+            Attempt(id, () => devices.AddRange(Ask(() => new SnapshotManager(Driver).Get(id)).Devices
                 .Select(device => new KeyValuePair<string, DeviceId>(device.DevicePath, device.Device))));
         }
 
@@ -103,11 +103,11 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
         ChangeTracking tracking = new(Driver);
         if (Raw)
         {
-            WriteObject(tracking.GetChangeMap(device, _since), enumerateCollection: false);
+            WriteObject(Ask(() => tracking.GetChangeMap(device, _since)), enumerateCollection: false);
             return;
         }
 
-        foreach (ChangedRange range in tracking.GetChangedRanges(device, _since, MergeGap, Minimum))
+        foreach (ChangedRange range in Ask(() => tracking.GetChangedRanges(device, _since, MergeGap, Minimum)))
         {
             WriteObject(range);
         }

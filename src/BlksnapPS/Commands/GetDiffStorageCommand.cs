@@ -11,5 +11,5 @@ namespace BlksnapPS.Commands;
 public sealed class GetDiffStorageCommand : SnapshotQueryCommand
 {
     private protected override void Show(Snapshot snapshot, IReadOnlySet<DeviceId>? devices) =>
-        Attempt(snapshot.Id, () => WriteObject(Manager.GetStorage(snapshot.Id)));
+        Attempt(snapshot.Id, () => WriteObject(Ask(() => Manager.GetStorage(snapshot.Id))));
 }

@@ -108,8 +108,8 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 LowSpaceMark = LowSpaceMark == 0 ? null : LowSpaceMark,
                 Force = Force,
             };
-            SnapshotPlan plan = manager.Plan(request);
-            string? directory = AutoExtend ? FindDirectory(request) : null;
+            SnapshotPlan plan = Ask(() => manager.Plan(request));
+            string? directory = AutoExtend ? Ask(() => FindDirectory(request)) : null;
             if (ShouldProcess(
                 PlanText.Describe(plan),
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",

@@ -36,19 +36,19 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
         Snapshot snapshot;
         try
         {
-            snapshot = manager.Get(id);
+            snapshot = Ask(() => manager.Get(id));
         }
         catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound && SnapshotManager.GetKeptFiles(id) is { Count: > 0 } files)
         {
             if (ShouldProcess($"storage files of snapshot {id}, which has ended: {DisplayText.List(files)}", "Release"))
             {
-                Release(manager, id);
+                Release(id);
             }
 
             return;
         }
 
-        IReadOnlyList<string> mounted = manager.GetImageMountPoints(id);
+        IReadOnlyList<string> mounted = Ask(() => manager.GetImageMountPoints(id));
         if (mounted.Count > 0 && !Force)
         {
             throw new BlksnapException(
@@ -61,15 +61,23 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
 
         if (ShouldProcess($"snapshot {id} of {DisplayText.List(snapshot.DevicePath)}", "Remove"))
         {
-            manager.Remove(id, PipelineStopToken);
+            End(id);
         }
     }
 
-    private void Release(SnapshotManager manager, Guid id)
+    // All the way: files that were kept for the snapshot are released at the end.
+    private void End(Guid id) => Finish(driver =>
+    {
+        SnapshotManager manager = new(driver);
+        manager.Remove(id);
+        return manager;
+    });
+
+    private void Release(Guid id)
     {
         try
         {
-            manager.Remove(id, PipelineStopToken);
+            End(id);
         }
         catch (BlksnapException e) when (e.ErrorId == ErrorIds.SnapshotNotFound)
         {

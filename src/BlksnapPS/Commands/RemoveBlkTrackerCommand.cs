@@ -26,7 +26,11 @@ public sealed class RemoveBlkTrackerCommand : BlksnapCommand
         {
             if (ShouldProcess(device.Key, "Stop tracking and forget what changed; the next copy has to be a full one"))
             {
-                Attempt(device.Key, () => tracking.Remove(device.Value));
+                Attempt(device.Key, () => Ask(() =>
+                {
+                    tracking.Remove(device.Value);
+                    return tracking;
+                }));
             }
         }
     }

@@ -60,13 +60,13 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
         List<Snapshot> snapshots = [];
         if (Id is null)
         {
-            Attempt(null, () => snapshots.AddRange(Manager.GetAll()));
+            Attempt(null, () => snapshots.AddRange(Ask(Manager.GetAll)));
         }
         else
         {
             foreach (Guid id in Id)
             {
-                Attempt(id, () => snapshots.Add(Manager.Get(id)));
+                Attempt(id, () => snapshots.Add(Ask(() => Manager.Get(id))));
             }
         }
 

@@ -16,15 +16,28 @@ public sealed class TestBlkSnapshotSupportCommand : PSCmdlet
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
+        IReadOnlyList<SupportCheck> checks = Check();
         if (Quiet)
         {
-            WriteObject(MachineSupport.Check().All(check => check.Result != SupportResult.Failed));
+            WriteObject(checks.All(check => check.Result != SupportResult.Failed));
             return;
         }
 
-        foreach (SupportCheck check in MachineSupport.Check())
+        foreach (SupportCheck check in checks)
         {
             WriteObject(check);
+        }
+    }
+
+    private IReadOnlyList<SupportCheck> Check()
+    {
+        try
+        {
+            return DetachedWork.Run(static () => MachineSupport.Check().ToArray(), static _ => { }, PipelineStopToken, mayBeCutOff: true);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new PipelineStoppedException();
         }
     }
 }

@@ -57,11 +57,11 @@ public sealed class WatchBlkSnapshotCommand : BlksnapCommand
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
-        Attempt(null, () => _ids.UnionWith(_named ? [] : Driver.GetSnapshotIds()));
+        Attempt(null, () => _ids.UnionWith(_named ? [] : Ask(Driver.GetSnapshotIds)));
         foreach (Guid id in _ids.ToArray())
         {
             // One that does not exist is an error of its own; the others are watched.
-            if (!Attempt(id, () => _ = new SnapshotManager(Driver).Get(id)))
+            if (!Attempt(id, () => Ask(() => new SnapshotManager(Driver).Get(id))))
             {
                 _ids.Remove(id);
             }

@@ -49,7 +49,7 @@ public sealed class WriteBlkSimulationDiskCommand : SimulationCommand
                 return;
             }
 
-            for (long done = 0; done < length;)
+            for (long done = 0; done < length && !Stopping;)
             {
                 byte[] piece = value ?? new byte[(int)Math.Min(Piece, length - done)];
                 if (value is null)

@@ -126,12 +126,102 @@ public sealed class AutoExtendTests : CmdletTest
         using TemporaryFolder folder = ExtentFolder.Create();
         Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
         Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+
+        // The file that was made ahead, and another one.
+        Driver.FailRequest(7, Errno.ENOMEM);
         Driver.FailRequest(7, Errno.ENOMEM);
         Driver.Write(First.Id, 0, 3 * MiB);
         Assert.True(Engine.Until(() => Record(snapshot.Id).LastError is not null));
         Driver.RaiseLowSpace(snapshot.Id, 4 * MiB);
         Assert.True(Engine.Until(() => Record(snapshot.Id).Extensions == 1));
         Assert.Equal(2, Record(snapshot.Id).Steps.Count);
+    }
+
+    [ExtentFact]
+    public void A_request_is_answered_with_a_file_that_is_there_already()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {Directory.CreateDirectory(folder.File("store"))} 8MB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+        Assert.Equal(4 * MiB, (long)Driver.Snapshots[0].Capacity * 512);
+
+        // No other can be made any more.
+        Directory.Delete(folder.File("store"));
+        Driver.Write(First.Id, 0, 3 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.AtMaximum));
+        Assert.Null(Record(snapshot.Id).LastError);
+        AutoExtendStep step = Assert.Single(Record(snapshot.Id).Steps);
+        Assert.Equal((4 * MiB, null), (step.Length, step.Error));
+        Assert.Equal(8 * MiB, (long)Driver.Snapshots[0].Capacity * 512);
+    }
+
+    [ExtentFact]
+    public void What_is_made_ahead_goes_with_the_extension()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Run($"Disable-DiffStorageAutoExtend {snapshot.Id}").Ok();
+        Assert.Equal(0, FilesAhead(folder));
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Ended));
+        Assert.Equal(0, FilesAhead(folder));
+    }
+
+    [ExtentFact]
+    public void What_cannot_be_made_ahead_is_made_when_it_is_needed()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+
+        // The command reads the devices of the snapshot twice; the next time is for the file.
+        Driver.FailRequest(65, Errno.EIO, skip: 2);
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 8MB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => Driver.Requests.Any(request => request.Number == 65 && request.Result == -Errno.EIO)));
+        Assert.Null(Record(snapshot.Id).LastError);
+        Driver.Write(First.Id, 0, 3 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.AtMaximum));
+        Assert.Equal((4 * MiB, 1, null), (Record(snapshot.Id).AddedBytes, Record(snapshot.Id).Extensions, Record(snapshot.Id).LastError));
+    }
+
+    [ExtentFact]
+    public void What_was_made_ahead_is_not_used_beyond_the_maximum()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 12MB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+        Run($"Add-DiffStorage {snapshot.Id} /dev/store:100MiB+6MiB").Ok();
+        Driver.Write(First.Id, 0, 8 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.AtMaximum));
+        Assert.Equal(12 * MiB, (long)Driver.Snapshots[0].Capacity * 512);
+        Assert.Equal(2 * MiB, Record(snapshot.Id).AddedBytes);
+    }
+
+    [ImmutableFact]
+    public void What_was_made_ahead_is_given_first_and_the_rest_of_the_request_after_it()
+    {
+        Replace(Blksnap.Simulation.SimulatedFlavor.Reference);
+        Driver.StorageMinimum = 8 * MiB / 512;
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+8MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 64MB -StepSize 1MB").Ok();
+
+        // The request of the creation is one too.
+        Assert.True(Engine.Until(() => Record(snapshot.Id).Extensions == 1 && FilesAhead(folder) == 1));
+        Driver.RaiseLowSpace(snapshot.Id, 8 * MiB);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).Extensions == 2));
+        Assert.Equal([1 * MiB, 7 * MiB], Record(snapshot.Id).Steps.Select(step => step.Length));
+        Assert.Equal([1 * MiB, 1 * MiB, 6 * MiB], Directory.GetFiles(folder.Path).Select(file => new FileInfo(file).Length).Order());
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 0));
     }
 
     [ImmutableFact]
@@ -219,6 +309,14 @@ public sealed class AutoExtendTests : CmdletTest
         Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
         Assert.Empty(Directory.GetFiles(folder.Path));
         Run($"Remove-BlkSnapshot {snapshot.Id}").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+    }
+
+    /// <summary>Files without a name in a folder or below it that this process has open for itself; those of the driver are as many as it holds.</summary>
+    private int FilesAhead(TemporaryFolder folder)
+    {
+        int open = new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos()
+            .Count(entry => entry.LinkTarget is { } target && target.StartsWith(folder.Path + '/', StringComparison.Ordinal) && target.Contains('#'));
+        return open - Driver.Snapshots.Sum(snapshot => snapshot.OpenFiles.Count);
     }
 
     /// <summary>Overwrites a device from its start, each time when there is room for it; the image is not lost.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 using Blksnap;
+using Unit.Library;
 
 namespace Unit.Cmdlets;
 
@@ -30,6 +31,79 @@ public sealed class StopTests : CmdletTest
         "Get-BlkSnapshotDriver",
         "Test-BlkSnapshotSupport",
     ];
+
+    /// <summary>What has to wait for an answer; {0} is a snapshot with an event, {1} a folder, and the number that of the request.</summary>
+    public static TheoryData<string, int> Slow { get; } = new()
+    {
+        { "Get-BlkSnapshot", 64 },
+        { "Get-BlkSnapshot {0}", 65 },
+        { "Get-BlkSnapshotImage {0}", 10 },
+        { "Get-DiffStorage {0}", 66 },
+        { "Get-BlkTracker", 2 },
+        { "Get-BlkTracker /dev/fake0", 2 },
+        { "Remove-BlkTracker /dev/fake0", 1 },
+        { "Get-ChangedBlocks /dev/fake0", 3 },
+        { "Get-ChangedBlocks /dev/fake0 -Raw", 3 },
+        { "Get-ChangedBlocks -Id {0}", 64 },
+        { "Add-ChangedBlocks /dev/fake0 0 4096", 4 },
+        { "New-BlkSnapshot /dev/fake1 -DiffStorage /dev/other", 9 },
+        { "New-BlkSnapshot /dev/fake1 -DiffStorage /dev/other", 5 },
+        { "New-BlkSnapshot /dev/fake1 -DiffStorage /dev/other", 7 },
+        { "Add-DiffStorage {0} /dev/other", 64 },
+        { "Add-DiffStorage {0} {1} -Size 1MB", 67 },
+        { "Remove-BlkSnapshot {0}", 64 },
+        { "Remove-BlkSnapshot {0}", 6 },
+        { "Wait-BlkSnapshotEvent {0}", 64 },
+        { "Watch-BlkSnapshot", 9 },
+        { "Watch-BlkSnapshot {0}", 64 },
+        { "Enable-DiffStorageAutoExtend -Id {0} {1} 1GB", 64 },
+        { "Enable-DiffStorageAutoExtend -Id {0} {1} 1GB -StepSize 300MB", 7 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Slow))]
+    public void A_pipeline_is_stopped_while_the_driver_does_not_answer(string script, int number)
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Driver.AddDevice("/dev/other", 256 * MiB);
+        Snapshot snapshot = Take();
+        StopWhileDelayed(string.Format(null, script, snapshot.Id, folder.Path), number);
+        Assert.True(Engine.Until(() => Driver.Waiters == 0), $"{Driver.Waiters} waiters");
+        Assert.DoesNotContain(Driver.Snapshots, other => other.Devices[0].Original == Second.Id);
+        Assert.Empty(Run("Get-DiffStorageAutoExtend | Where-Object State -eq Active").Ok().Output);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [Fact]
+    public void A_removal_comes_to_its_end_although_nobody_waits_for_it()
+    {
+        StopWhileDelayed($"Remove-BlkSnapshot {Take().Id}", 6);
+        Assert.Empty(Driver.Snapshots);
+    }
+
+    [ExtentFact]
+    public void Storage_that_was_not_begun_to_be_added_is_not_added()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+
+        // The command looks for the snapshot first; the second time is for the storage.
+        Driver.DelayRequest(65, TimeSpan.FromHours(1), skip: 1);
+        StopWhileDelayed($"Add-DiffStorage {snapshot.Id} {folder.Path}/named -Size 1MB", null);
+        Assert.Equal(4 * MiB, (long)Driver.Snapshots[0].Capacity * 512);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    /// <summary>Scripts put the removal where it is done in any case.</summary>
+    [Fact]
+    public void What_a_script_does_at_its_end_is_done_after_Ctrl_C()
+    {
+        Snapshot snapshot = Take();
+        Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok();
+        Stop($"try {{ Watch-BlkSnapshot }} finally {{ Get-BlkSnapshot | Remove-BlkSnapshot; Get-BlkTracker | Remove-BlkTracker }}");
+        Assert.Empty(Driver.Snapshots);
+        Assert.Empty(Driver.Trackers);
+    }
 
     [Theory]
     [MemberData(nameof(Endless))]
@@ -103,6 +177,31 @@ public sealed class StopTests : CmdletTest
 
         // A reader of events ends its request by itself, shortly after.
         Assert.True(Engine.Until(() => Driver.OpenChannels == 0 && Driver.Waiters == 0), $"{Driver.OpenChannels} channels, {Driver.Waiters} waiters");
+    }
+
+    private void StopWhileDelayed(string script, int? number)
+    {
+        if (number is { } slow)
+        {
+            Driver.DelayRequest(slow, TimeSpan.FromHours(1));
+        }
+
+        using PowerShell shell = Engine.Create(script);
+        try
+        {
+            IAsyncResult running = shell.BeginInvoke();
+            Assert.True(Engine.Until(() => Driver.Delayed > 0 || running.IsCompleted) && !running.IsCompleted, "nothing was delayed");
+            Assert.True(shell.BeginStop(null, null).AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(20)), "it was not stopped");
+            Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
+            Assert.True(Driver.Delayed > 0, "the driver answered");
+        }
+        finally
+        {
+            Driver.EndDelays();
+        }
+
+        Assert.True(
+            Engine.Until(() => Driver.OpenChannels == 0 && Driver.Delayed == 0), $"{Driver.OpenChannels} channels, {Driver.Delayed} requests");
     }
 
     private static int Descriptors() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count();

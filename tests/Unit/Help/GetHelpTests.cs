@@ -57,6 +57,9 @@ public sealed class GetHelpTests : IDisposable
         string text = Help("Wait-BlkSnapshotEvent -Parameter Timeout");
         Assert.Contains("Seconds to wait", text, StringComparison.Ordinal);
         Assert.Contains("Required?", text, StringComparison.Ordinal);
+        Assert.Matches(@"Default value\s+without limit", text);
+        Assert.Matches(@"Default value\s+All", Help("Watch-BlkSnapshot -Parameter EventName"));
+        Assert.Matches(@"Default value\s+None", Help("Get-ChangedBlocks -Parameter Generation"));
     }
 
     [Fact]
