@@ -110,7 +110,7 @@ internal static class DriverErrors
         [ErrorIds.DeviceInUse] = new(ResourceExists,
             "A device is in one snapshot at a time. Find the other one with Get-BlkSnapshot -DevicePath <device> and end it with Remove-BlkSnapshot."),
         [ErrorIds.DeviceNotSupported] = new(InvalidType,
-            "Zoned devices, devices with integrity data, inline encryption or DAX, and snapshot images cannot be in a snapshot. Choose the device above or below it, such as the logical volume."),
+            "Zoned devices, devices with integrity data, inline encryption or DAX, paths of multipath devices, and snapshot images cannot be in a snapshot. Choose the device above or below it, such as the logical volume."),
         [ErrorIds.BlockLayerHooked] = new(ResourceBusy,
             "Unload the other snapshot module (\"lsmod\" lists bdevfilter, veeamblksnap and the like) or live patch; \"sysctl kernel.ftrace_enabled=1\" switches ftrace on. Test-BlkSnapshotSupport tells which it is."),
         [ErrorIds.SnapshotNotFound] = new(ObjectNotFound,

@@ -25,7 +25,7 @@ public static class ErrorIds
     /// <summary>The device is in another snapshot already.</summary>
     public const string DeviceInUse = nameof(DeviceInUse);
 
-    /// <summary>The device cannot be snapshotted: zoned, with integrity data, or an image.</summary>
+    /// <summary>The device cannot be snapshotted: zoned, with integrity data, a path of a multipath device, or an image.</summary>
     public const string DeviceNotSupported = nameof(DeviceNotSupported);
 
     /// <summary>Another module or a live patch has the hook that sees writes, or ftrace is switched off.</summary>

@@ -57,6 +57,9 @@ public sealed record BlockDevice
     /// <summary>Whether it is the image of a snapshot.</summary>
     public bool IsSnapshotImage { get; init; }
 
+    /// <summary>Kernel name of the multipath device that its disk is a path of, which sends requests to it past everyone who looks at writes; null if there is none.</summary>
+    internal string? MultipathHolder { get; init; }
+
     /// <summary>Number of the disk among all that there have been since the system was started, which none has twice; null if the kernel gives none.</summary>
     internal long? DiskSequence { get; init; }
 }

@@ -118,6 +118,7 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
             IsSnapshotImage = name.StartsWith("blksnap-image", StringComparison.Ordinal)
                 || name.StartsWith("veeamblksnapimg", StringComparison.Ordinal)
                 || name.StartsWith("veeamblksnap-image", StringComparison.Ordinal),
+            MultipathHolder = ReadHolders(Path.Combine(diskFolder, "holders")).FirstOrDefault(holder => IsMultipath(Path.Combine(diskFolder, "holders", holder))),
             DiskSequence = ReadNumber(Path.Combine(diskFolder, "diskseq")) is var sequence and > 0 ? sequence : null,
         };
     }
@@ -140,6 +141,9 @@ internal sealed class SystemBlockDevices : IBlockDeviceSource
         => Directory.Exists(folder)
             ? [.. Directory.EnumerateFileSystemEntries(folder).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal)]
             : [];
+
+    private static bool IsMultipath(string folder)
+        => (ReadText(Path.Combine(folder, "dm", "uuid")) ?? string.Empty).StartsWith("mpath-", StringComparison.Ordinal);
 
     private IEnumerable<DeviceId> ReadLower(string folder)
     {

@@ -344,6 +344,16 @@ public sealed class SnapshotManager
                     Errno.EOPNOTSUPP,
                     same.First().Path);
             }
+
+            if (same.First().MultipathHolder is { } multipath)
+            {
+                throw new BlksnapException(
+                    ErrorIds.DeviceNotSupported,
+                    $"{same.First().Path} is on a path of the multipath device {multipath}, whose writes it does not see.",
+                    string.Empty,
+                    Errno.EOPNOTSUPP,
+                    same.First().Path);
+            }
         }
 
         IReadOnlyList<Guid> present = _driver.GetSnapshotIds();

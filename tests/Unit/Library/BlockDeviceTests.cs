@@ -92,6 +92,17 @@ public sealed class BlockDeviceTests : IDisposable
     }
 
     [Fact]
+    public void PathsOfMultipathDevicesAreRecognised()
+    {
+        Write("sys/devices/vda/holders/dm-0/dm/uuid", "LVM-mpath-\n");
+        Assert.Null(_devices.FromId(new DeviceId(254, 0))!.MultipathHolder);
+        Write("sys/devices/vda/holders/dm-0/dm/uuid", "mpath-3600a\n");
+        Assert.Equal("dm-0", _devices.FromId(new DeviceId(254, 0))!.MultipathHolder);
+        Assert.Equal("dm-0", _devices.FromId(new DeviceId(254, 1))!.MultipathHolder);
+        Assert.Null(_devices.FromId(new DeviceId(253, 0))!.MultipathHolder);
+    }
+
+    [Fact]
     public void AllDevicesAreListed()
         => Assert.Equal(["252:0", "253:0", "254:0", "254:1"], _devices.All().Select(device => device.Id.ToString()));
 

@@ -178,6 +178,16 @@ public sealed class SnapshotManagerTests : IDisposable
     }
 
     [Fact]
+    public void PathOfAMultipathDeviceIsNotSnapshotted()
+    {
+        BlockDevice path = _first with { MultipathHolder = "dm-0" };
+        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Create(Request("/dev/store:8M+8M") with { Devices = [path] }));
+        Assert.Equal(ErrorIds.DeviceNotSupported, e.ErrorId);
+        Assert.Contains("dm-0", e.Message, StringComparison.Ordinal);
+        Assert.Empty(_fake.MutatingRequests);
+    }
+
+    [Fact]
     public void SnapshotWithoutStorageIsNotTried()
     {
         Assert.Equal(ErrorIds.StorageTooSmall, Assert.Throws<BlksnapException>(() => _manager.Create(Request())).ErrorId);
