@@ -350,7 +350,7 @@ function Test-Debug {
     $programs = @($Program | Where-Object { $_ -ne 'Model' })
     if ($name -eq 'kcsan' -and -not $Program) {
       # Where much happens at once.
-      $programs = @('image', 'copying', 'multi', 'stress')
+      $programs = @('image', 'instant', 'copying', 'multi', 'events', 'stress')
     }
     # Counters and what else a guest leaves.
     $coverage = @('kernel', 'model') | ForEach-Object { "$out/coverage/$name/$_" }

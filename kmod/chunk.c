@@ -105,7 +105,7 @@ bool chunk_claim(struct chunk *chunk, unsigned int first, unsigned int count,
 	struct extent *extent = newest_extent(chunk);
 	bool used = false;
 
-	chunk->claimed |= chunk_mask(first, first + count - 1);
+	WRITE_ONCE(chunk->claimed, chunk->claimed | chunk_mask(first, first + count - 1));
 	if (extent && goes_on(extent, first, region, unit_sectors)) {
 		extent->more += count;
 		return false;

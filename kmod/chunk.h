@@ -41,7 +41,7 @@ struct extent_block {
 struct chunk {
 	spinlock_t lock;		/* irq safe; taken before diff_storage.lock */
 	u32 extent_count;		/* lock */
-	u64 claimed;			/* lock */
+	u64 claimed;			/* written under lock */
 	u64 held;			/* written under lock, read by chunk_holds() */
 	u64 stored;			/* lock */
 	struct extent oldest;		/* lock: where claimed units are or will be, and */

@@ -122,7 +122,7 @@ static struct copy *get_spare(struct size *size)
 	spin_lock_irqsave(&spare_lock, flags);
 	copy = size->spare;
 	if (copy) {
-		size->spare = copy->next;
+		WRITE_ONCE(size->spare, copy->next);
 		spare_pages -= copy->page_count;
 	}
 	spin_unlock_irqrestore(&spare_lock, flags);

@@ -242,7 +242,7 @@ static long users(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += per_cpu(filter_users, cpu);
+		sum += READ_ONCE(per_cpu(filter_users, cpu));
 	return sum;
 }
 

@@ -19,7 +19,7 @@ struct image_io {
 	struct cbt_map *cbt;
 	struct bvec_iter rest;		/* owner only: what no piece was made for yet */
 	atomic_t pending;		/* pieces, and the one who makes them */
-	blk_status_t status;		/* of the piece that failed */
+	blk_status_t status;		/* of the last piece that failed; several may at once */
 	struct preserve preserve;	/* for a write */
 	struct work_struct work;
 };
@@ -112,7 +112,7 @@ static void piece_end_io(struct bio *bio)
 	sector_t count = piece->part.bi_size >> SECTOR_SHIFT;
 
 	if (bio->bi_status) {
-		io->status = bio->bi_status;
+		WRITE_ONCE(io->status, bio->bi_status);
 	} else if (piece->place == data_in_original) {
 		/*
 		 * The data are right if the original could not be overwritten
@@ -120,7 +120,7 @@ static void piece_end_io(struct bio *bio)
 		 */
 		smp_mb();
 		if (diff_area_failed(io->area)) {
-			io->status = BLK_STS_IOERR;
+			WRITE_ONCE(io->status, BLK_STS_IOERR);
 		} else if (diff_area_touched(io->area, sector, count)) {
 			queue_work(image_queue, &piece->work);
 			return;
@@ -172,7 +172,7 @@ static void block_end_io(struct bio *bio)
 	struct bio_vec bvec;
 
 	if (bio->bi_status)
-		io->status = bio->bi_status;
+		WRITE_ONCE(io->status, bio->bi_status);
 	else
 		__bio_for_each_segment(bvec, io->bio, iter, piece->part) {
 			memcpy_page(bvec.bv_page, bvec.bv_offset, piece->block, offset, bvec.bv_len);
@@ -223,7 +223,7 @@ static int start_stored(struct image_io *io, const struct data_run *run, struct 
 	}
 	part->bi_size = min(sectors, block - head) << SECTOR_SHIFT;
 	if (op_is_write(bio_op(io->bio))) {
-		io->status = BLK_STS_IOERR;
+		WRITE_ONCE(io->status, BLK_STS_IOERR);
 		return 0;
 	}
 	return start_block(io, run, *part, head, gfp);
@@ -260,7 +260,7 @@ static int make_pieces(struct image_io *io, struct bvec_iter *part, gfp_t gfp)
 	return 0;
 
 fail:
-	io->status = BLK_STS_IOERR;
+	WRITE_ONCE(io->status, BLK_STS_IOERR);
 	part->bi_size = 0;
 	return 0;
 }

@@ -185,7 +185,7 @@ static void end_original(struct bio *bio)
 
 	preempt_disable();
 	here = this_cpu_ptr(&ending);
-	if (here->busy) {
+	if (READ_ONCE(here->busy)) {
 		local_irq_save(flags);
 		bio_list_add(&here->bios, bio);
 		local_irq_restore(flags);

@@ -7,6 +7,11 @@
 #error "blksnap is not for PREEMPT_RT kernels: it ends bios of others with preemption disabled"
 #endif
 
+/* Nothing that a user could switch on: whatever needs the trees brings them, as all distributions' kernels have it. */
+#ifndef CONFIG_INTERVAL_TREE
+#error "blksnap needs a kernel with CONFIG_INTERVAL_TREE: one with KVM or InfiniBand, for example, has it"
+#endif
+
 #include <linux/blkdev.h>
 #include <linux/device/class.h>
 #include <linux/file.h>

@@ -19,7 +19,7 @@
 #include "harness.h"
 #include "sectors.h"
 
-#define DEVICES_MAX 64
+#define DEVICES_MAX 320
 
 static struct dev *devices[DEVICES_MAX];
 
@@ -249,6 +249,7 @@ struct dev *dev_partition(struct dev *disk, int number, uint64_t first, uint64_t
 		.datalen = sizeof(partition),
 		.data = &partition,
 	};
+	bool digit = disk->path[strlen(disk->path) - 1] <= '9';
 	struct dev *dev = dev_new();
 	char path[80];
 
@@ -257,7 +258,7 @@ struct dev *dev_partition(struct dev *disk, int number, uint64_t first, uint64_t
 	dev->number = number;
 	dev->partition_of_fd = dup(disk->fd);
 	dev->release = partition_release;
-	snprintf(path, sizeof(path), "%s%d", disk->path, number);
+	snprintf(path, sizeof(path), "%s%s%d", disk->path, digit ? "p" : "", number);
 	dev_attach(dev, path, O_RDWR | O_DIRECT);
 	REQUIRE_EQ(dev->sectors, count);
 	return dev;

@@ -18,7 +18,7 @@
 set -u
 
 all=(selftest hook requests answers image writable instant ordered changes trackers overflow
-  errors events multi discard copying storage freeze latecomer refusals death inject kill crash pressure stacks rings faults shortage switches stress lifecycle)
+  errors events multi discard copying storage freeze latecomer drain refusals death inject kill crash pressure stacks rings faults shortage switches stress lifecycle)
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${all[@]}"
   exit

@@ -198,6 +198,44 @@ static void many_ranges(void)
 	model_free(model);
 }
 
+/* Partitions count as devices. The places in all of them are told apart. */
+static void many_devices(void)
+{
+	enum { limit = 256, each = 64 };
+	struct dev *dev = dev_disk(0), *disks[] = { dev_disk(1), dev_disk(2) }, *image;
+	struct dev *parts[limit + 1];
+	struct model *model = model_new(dev);
+	uint32_t *seq;
+	snap_id id;
+
+	model_fill(model, 0, limit * each);
+	REQUIRE_OK(snap_create(&dev->id, 1, &id));
+	for (int i = 0; i <= limit; i++) {
+		parts[i] = dev_partition(disks[i % 2], i / 2 + 1, (i / 2 + 1) * 2 * each, 2 * each);
+		if (i < limit)
+			REQUIRE_OK(snap_append_one(&id, parts[i]->id, 0, each));
+	}
+	CHECK_RESULT(snap_append_one(&id, parts[limit]->id, 0, each), -EFBIG);
+	expect_storage(&id, limit * each, limit);
+	/* One of those that it has may get larger. */
+	REQUIRE_OK(snap_append_one(&id, parts[3]->id, each, 8));
+	REQUIRE_OK(snap_take(&id));
+	seq = model_freeze(model);
+	/* As much as all devices hold. */
+	for (unsigned int i = 0; i < limit; i++)
+		REQUIRE(model_write(model, i * each, each));
+	image = dev_image(&id, dev);
+	check_image(image, model, seq, 0, limit * each);
+	check_live(model, 0, limit * each);
+	/* Refused was the number, not the device. */
+	dev_close(image);
+	REQUIRE_OK(snap_destroy(&id));
+	REQUIRE_OK(snap_create(&dev->id, 1, &id));
+	REQUIRE_OK(snap_append_one(&id, parts[limit]->id, 0, each));
+	free(seq);
+	model_free(model);
+}
+
 /* A file system on a scratch disk, with a file of so many bytes in it. */
 #define MOUNT_POINT "/tmp/blksnap-test-storage"
 #define FILE_PATH MOUNT_POINT "/storage"
@@ -433,6 +471,7 @@ int main(int argc, char **argv)
 		{ "all_or_nothing", all_or_nothing, 60 },
 		{ "read_only_storage", read_only_storage, 60 },
 		{ "many_ranges", many_ranges, 60 },
+		{ "many_devices", many_devices, 60 },
 		{ "held_file_stays", held_file_stays, 60 },
 		{ "unnamed_file_lives_with_the_snapshot", unnamed_file_lives_with_the_snapshot, 90 },
 		{ "files_that_cannot_be_held", files_that_cannot_be_held, 60 },

@@ -2,9 +2,13 @@
 /* What the requests of a snapshot take: create, take and destroy, with the largest maps. */
 #include "bench.h"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "modules.h"
@@ -42,6 +46,24 @@ static void close_devices(void)
 			die("%s cannot be unmounted", disks[i].path);
 		null_remove(name);
 	}
+}
+
+/* What the file system itself takes, at rest: the part of the time in a take that is not ours. */
+static void measure_freeze(struct bench *bench)
+{
+	char path[32];
+	int64_t start;
+	int fd;
+
+	snprintf(path, sizeof(path), MOUNT_POINT, 0);
+	fd = open_device(path, O_RDONLY | O_DIRECTORY);
+	if (command("sync"))
+		die("sync");
+	start = now_ns();
+	must(ioctl(fd, FIFREEZE, 0), "freezing");
+	must(ioctl(fd, FITHAW, 0), "thawing");
+	record_value(bench, "control", "ext4 frozen and thawed, no take", "ms", (now_ns() - start) / 1e6);
+	close(fd);
 }
 
 static void measure(struct bench *bench, unsigned int count)
@@ -106,6 +128,7 @@ void control_run(struct bench *bench)
 	for (bench->round = 1; bench->round <= bench->rounds; bench->round++) {
 		for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 			measure(bench, counts[i]);
+		measure_freeze(bench);
 		measure_large(bench);
 	}
 	close_devices();

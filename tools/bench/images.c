@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dm.h"
 #include "harness.h"
 #include "modules.h"
 
@@ -65,7 +66,8 @@ static void write_part(const struct pattern *pattern, const char *path, uint64_t
 	free(outcome);
 }
 
-static void compare(struct bench *bench, const struct disk *image, const char *what, uint64_t first, uint64_t bytes)
+/* A device that reads from the original, beside that. */
+static void compare(struct bench *bench, const struct disk *reader, const char *what, uint64_t first, uint64_t bytes)
 {
 	static const struct pattern *const all[] = { &sequential, &ahead, &random4, &random16 };
 	const char *original = bench->media.origin.path;
@@ -73,12 +75,22 @@ static void compare(struct bench *bench, const struct disk *image, const char *w
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		char subject[96];
 		double before = read_rate(all[i], original, first, bytes, bench->round);
-		double of_image = read_rate(all[i], image->path, first, bytes, bench->round);
+		double through = read_rate(all[i], reader->path, first, bytes, bench->round);
 		double after = read_rate(all[i], original, first, bytes, bench->round);
 
 		snprintf(subject, sizeof(subject), "%s, %s", what, all[i]->name);
-		record_value(bench, "image", subject, "of original", of_image * 2 / (before + after));
+		record_value(bench, "image", subject, "of original", through * 2 / (before + after));
 	}
+}
+
+/* The least that one block device above another one takes, in this kernel. */
+static void compare_linear(struct bench *bench)
+{
+	const struct disk *origin = &bench->media.origin;
+	struct disk linear = dm_create("bench-linear", origin->sectors, "linear", "%u:%u 0", origin->id.mj, origin->id.mn);
+
+	compare(bench, &linear, "dm-linear", 0, origin->sectors * 512 / 2);
+	dm_remove("bench-linear");
 }
 
 struct reader {
@@ -148,6 +160,7 @@ static void run_round(struct bench *bench)
 	compare(bench, &image, "copied in order", bytes / 2, bytes / 4);
 	compare(bench, &image, "copied in random order", bytes / 4 * 3, bytes / 8);
 	modules_release(&id);
+	compare_linear(bench);
 
 	record_value(bench, "image", "writer beside a reader of the image", "of beside original",
 		     write_rate(bench, true) / write_rate(bench, false));
