@@ -82,6 +82,20 @@ Describe 'Events of a snapshot' {
     }
   }
 
+  Context 'Measuring' {
+    It 'tells how late events are, whatever waits for them' -Tag Kernel {
+      $figures = @(& "$PSScriptRoot/../../tools/bench/Measure-Events.ps1" -DevicePath $origin -DiffStorage $store -Count 3)
+      $figures.Way -join ' ' | Should -Be 'Wait-BlkSnapshotEvent Watch-BlkSnapshot Register-BlkSnapshotEvent'
+      foreach ($figure in $figures) {
+        $figure.Events | Should -Be 3
+        $figure.MedianMs | Should -BeGreaterThan 0
+        $figure.MaxMs | Should -Not -BeLessThan $figure.MedianMs
+      }
+      Get-BlkSnapshot | Should -BeNullOrEmpty
+      Get-EventSubscriber -ErrorAction Ignore | Should -BeNullOrEmpty
+    }
+  }
+
   Context 'Register-BlkSnapshotEvent' {
     It 'delivers to the event queue without an action' {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store

@@ -27,6 +27,7 @@ internal sealed class AutoExtender
     private readonly EventBuffer _requests = new();
     private readonly SemaphoreSlim _changed = new(0);
     private readonly ManualResetEventSlim _over = new();
+    private readonly ManualResetEventSlim _released = new();
     private volatile DiffStorageAutoExtend _record;
     private volatile bool _stopped;
     private volatile bool _ended;
@@ -73,6 +74,9 @@ internal sealed class AutoExtender
             throw;
         }
     }
+
+    /// <summary>Waits, once the snapshot has ended, until nothing in the directory is in use any more.</summary>
+    public void AwaitRelease(TimeSpan limit) => _released.Wait(limit);
 
     /// <summary>Ends the thread.</summary>
     public void Stop()
@@ -125,6 +129,7 @@ internal sealed class AutoExtender
 
         _subscription!.Dispose();
         _ahead?.Dispose();
+        _released.Set();
         failure ??= _failure;
         if (_ended && failure is null)
         {

@@ -13,6 +13,9 @@ public static class AutoExtension
     private static readonly Dictionary<Guid, AutoExtender> s_active = [];
     private static readonly Lock s_lock = new();
 
+    // The thread may be in the middle of making a file.
+    private static readonly TimeSpan s_releaseLimit = TimeSpan.FromSeconds(5);
+
     /// <summary>Checks an extension without changing anything.</summary>
     /// <param name="driver">The driver.</param>
     /// <param name="directory">The directory that files are to be made in.</param>
@@ -112,6 +115,18 @@ public static class AutoExtension
         }
 
         extender.Stop();
+    }
+
+    /// <summary>Waits, once a snapshot has ended, until its extension has let go of the directory, so that whoever ended it can unmount that.</summary>
+    internal static void AwaitRelease(Guid id)
+    {
+        AutoExtender? extender;
+        lock (s_lock)
+        {
+            _ = s_active.TryGetValue(id, out extender);
+        }
+
+        extender?.AwaitRelease(s_releaseLimit);
     }
 
     /// <summary>What automatic extensions did, also those of other processes and of snapshots that have ended.</summary>

@@ -173,6 +173,7 @@ public sealed class SnapshotManager
         }
 
         StorageKeeper.Open(RuntimeRecord.Find(id)).ReleaseAll();
+        AutoExtension.AwaitRelease(id);
         if (missing is not null)
         {
             throw missing;

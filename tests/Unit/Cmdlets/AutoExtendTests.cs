@@ -170,7 +170,33 @@ public sealed class AutoExtendTests : CmdletTest
         Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
         Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
         Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+
+        // At once, for whoever unmounts the directory now.
+        Assert.Equal(0, FilesAhead(folder));
         Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Ended));
+    }
+
+    [ExtentFact]
+    public void Ctrl_C_does_not_wait_for_an_extension_that_is_busy()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 1GB -StepSize 4MB").Ok();
+        Assert.True(Engine.Until(() => FilesAhead(folder) == 1));
+
+        // The first to ask for the status is the reader of the event.
+        Driver.DelayRequest(64, TimeSpan.FromHours(1), skip: 1);
+        Driver.RaiseLowSpace(snapshot.Id, 4 * MiB);
+        Assert.True(Engine.Until(() => Driver.Delayed == 1));
+        using PowerShell shell = Engine.Create($"Disable-DiffStorageAutoExtend {snapshot.Id}");
+        shell.BeginInvoke();
+        Assert.True(Engine.Until(() => Directory.GetDirectories("/proc/self/task").Any(task => NameOf(task).StartsWith("blksnap detache", StringComparison.Ordinal))));
+        IAsyncResult stopping = shell.BeginStop(null, null);
+        bool stopped = stopping.AsyncWaitHandle.WaitOne(TimeSpan.FromSeconds(20));
+        Driver.EndDelays();
+        Assert.True(stopped, "it was not stopped");
+        Assert.Equal(PSInvocationState.Stopped, shell.InvocationStateInfo.State);
+        Assert.True(Engine.Until(() => Record(snapshot.Id).State == AutoExtendState.Disabled));
         Assert.Equal(0, FilesAhead(folder));
     }
 
@@ -309,6 +335,19 @@ public sealed class AutoExtendTests : CmdletTest
         Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
         Assert.Empty(Directory.GetFiles(folder.Path));
         Run($"Remove-BlkSnapshot {snapshot.Id}").Error("SnapshotNotFound", ErrorCategory.ObjectNotFound);
+    }
+
+    private static string NameOf(string task)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(task, "comm"));
+        }
+        catch (IOException)
+        {
+            // It has ended.
+            return string.Empty;
+        }
     }
 
     /// <summary>Files without a name in a folder or below it that this process has open for itself; those of the driver are as many as it holds.</summary>
