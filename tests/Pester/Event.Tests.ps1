@@ -83,8 +83,8 @@ Describe 'Events of a snapshot' {
   }
 
   Context 'Measuring' {
-    It 'tells how late events are, whatever waits for them' -Tag Kernel {
-      $figures = @(& "$PSScriptRoot/../../tools/bench/Measure-Events.ps1" -DevicePath $origin -DiffStorage $store -Count 3)
+    It 'tells how late events are, whatever waits for them' {
+      $figures = @(& "$PSScriptRoot/../../tools/bench/Measure-Events.ps1" -DevicePath $origin -DiffStorage $store -Count 3 -Simulation:$Simulated)
       $figures.Way -join ' ' | Should -Be 'Wait-BlkSnapshotEvent Watch-BlkSnapshot Register-BlkSnapshotEvent'
       foreach ($figure in $figures) {
         $figure.Events | Should -Be 3

@@ -8,16 +8,20 @@ Takes a snapshot of a disk that asks for storage at the next write after each ti
 the time sees to that, while the session waits, watches or has registered, and adds. Both ends are read from clocks of one base:
 an event carries the time at which the kernel made it. Events that came before the session waited for them are left out.
 
-Erases both disks.
+Erases both disks. With -Simulation there are none: that is the way through the library and the engine alone, on this machine.
 
 .EXAMPLE
 ./pwshw build.ps1 Vm -File tools/bench/Measure-Events.ps1
+
+.EXAMPLE
+./pwshw -Command 'Import-Module ./out/module/BlksnapPS/BlksnapPS.psd1; ./tools/bench/Measure-Events.ps1 -Simulation'
 #>
 param(
   [string] $DevicePath = '/dev/vda',
   [string] $DiffStorage = '/dev/vdb',
   # Events of each kind of waiting.
-  [int] $Count = 100
+  [int] $Count = 100,
+  [switch] $Simulation
 )
 
 $ErrorActionPreference = 'Stop'
@@ -32,6 +36,31 @@ while [ -e "$0" ] && [ $i -lt 4096 ]; do
   sleep 0.1
 done
 '@
+
+# In place of writes: the storage of the simulated disk runs low, again and again, from a thread beside this one.
+$trigger = {
+  param($machine, $disk, $stop)
+  while (-not $stop.IsCancellationRequested) {
+    [Threading.Thread]::Sleep(50)
+    $machine.Provoke('LowSpace', $disk, [TimeSpan]::Zero)
+  }
+}
+
+# Begins to write; gives back what ends it.
+function Start-Writing {
+  if ($machine) {
+    $stop = [Threading.CancellationTokenSource]::new()
+    $beside = [runspacefactory]::CreateRunspace([initialsessionstate]::CreateDefault2())
+    $beside.Open()
+    $shell = [powershell]::Create($beside).AddScript($trigger).AddArgument($machine).AddArgument($disk).AddArgument($stop.Token)
+    $running = $shell.BeginInvoke()
+    return { $stop.Cancel(); $null = $shell.EndInvoke($running); $beside.Dispose() }.GetNewClosure()
+  }
+  $file = [IO.Path]::GetTempFileName()
+  [IO.File]::WriteAllText($file, $writer)
+  Start-Process sh -ArgumentList $file, $DevicePath
+  { Remove-Item $file }.GetNewClosure()
+}
 
 function Get-Median {
   param([double[]] $Values, [double] $Part = 0.5)
@@ -51,15 +80,14 @@ function Add-Sample {
   $script:waiting = [DateTime]::Now
 }
 
-foreach ($way in 'Wait-BlkSnapshotEvent', 'Watch-BlkSnapshot', 'Register-BlkSnapshotEvent') {
-  $next = 2 * $piece
-  $samples = [System.Collections.Generic.List[double]]::new()
+function Measure-Way {
+  param([string] $way)
+  $script:next = 2 * $piece
+  $script:samples = [System.Collections.Generic.List[double]]::new()
   $snapshot = New-BlkSnapshot $DevicePath -DiffStorage "$($DiffStorage):$piece+$piece" -LowSpaceMark 1TB
-  $file = [IO.Path]::GetTempFileName()
-  [IO.File]::WriteAllText($file, $writer)
+  $end = Start-Writing
   try {
-    Start-Process sh -ArgumentList $file, $DevicePath
-    $waiting = [DateTime]::Now
+    $script:waiting = [DateTime]::Now
     switch ($way) {
       'Wait-BlkSnapshotEvent' {
         while ($samples.Count -lt $Count -and ($received = $snapshot | Wait-BlkSnapshotEvent -Timeout 60)) {
@@ -76,15 +104,16 @@ foreach ($way in 'Wait-BlkSnapshotEvent', 'Watch-BlkSnapshot', 'Register-BlkSnap
       'Register-BlkSnapshotEvent' {
         $snapshot | Register-BlkSnapshotEvent -SourceIdentifier measure
         while ($samples.Count -lt $Count -and ($received = Wait-Event measure -Timeout 60)) {
-          Add-Sample $received.SourceEventArgs.Time
+          # First out of the queue: while it is in there, the next request takes its place.
           $received | Remove-Event
+          Add-Sample $received.SourceEventArgs.Time
         }
         Unregister-Event measure
       }
     }
   }
   finally {
-    Remove-Item $file
+    & $end
     $snapshot | Remove-BlkSnapshot
   }
   if ($samples.Count -lt $Count) {
@@ -93,8 +122,22 @@ foreach ($way in 'Wait-BlkSnapshotEvent', 'Watch-BlkSnapshot', 'Register-BlkSnap
   [pscustomobject]@{
     Way      = $way
     Events   = $samples.Count
+    MinMs    = [Math]::Round((Get-Median $samples 0), 2)
     MedianMs = [Math]::Round((Get-Median $samples), 2)
     Part95Ms = [Math]::Round((Get-Median $samples 0.95), 2)
-    MaxMs    = [Math]::Round(($samples | Measure-Object -Maximum).Maximum, 2)
+    MaxMs    = [Math]::Round((Get-Median $samples 1), 2)
   }
+}
+
+$ways = 'Wait-BlkSnapshotEvent', 'Watch-BlkSnapshot', 'Register-BlkSnapshotEvent'
+if ($Simulation) {
+  Use-BlkSimulation {
+    $machine = $args[0]
+    $disk, $store = Add-BlkSimulationDisk vda, vdb -Size 512MB
+    $DevicePath, $DiffStorage = $disk.DevicePath, $store.DevicePath
+    $ways | ForEach-Object { Measure-Way $_ }
+  }
+}
+else {
+  $ways | ForEach-Object { Measure-Way $_ }
 }
