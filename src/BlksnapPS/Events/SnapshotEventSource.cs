@@ -91,12 +91,7 @@ public sealed class SnapshotEventSource : IDisposable
 
     private void Deliver(SnapshotEvent next)
     {
-        if (next.Kind == SnapshotEventKind.LowSpace && TryReplace(next))
-        {
-            return;
-        }
-
-        SnapshotEventArgs arguments = new(next);
+        SnapshotEventArgs arguments = new(next.Kind == SnapshotEventKind.LowSpace ? TakeBack(next) : next);
         _lastRequest = next.Kind == SnapshotEventKind.LowSpace ? arguments : _lastRequest;
 
         // In this thread as far as the queue of the session: so the next one comes after it. Nobody waits for actions.
@@ -104,19 +99,26 @@ public sealed class SnapshotEventSource : IDisposable
             _identifier, this, [this, arguments], _messageData, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
     }
 
-    /// <summary>Updates the request that nobody has taken from the queue of the session yet, if there is one.</summary>
-    private bool TryReplace(SnapshotEvent next)
+    /// <summary>
+    /// Removes the request that is still in the queue of the session, if there is one. Whoever has looked at it there, is about to answer it and
+    /// then removes it, does not remove the later one with it: that is another event.
+    /// </summary>
+    /// <returns>The later one, which stands for both.</returns>
+    private SnapshotEvent TakeBack(SnapshotEvent next)
     {
         PSEventArgsCollection queue = _manager.ReceivedEvents;
         lock (queue.SyncRoot)
         {
-            if (_lastRequest is { } last && queue.Any(waiting => ReferenceEquals(waiting.SourceEventArgs, last)))
+            for (int i = 0; _lastRequest is { } last && i < queue.Count; i++)
             {
-                last.Replace(next);
-                return true;
+                if (ReferenceEquals(queue[i].SourceEventArgs, last))
+                {
+                    queue.RemoveAt(i);
+                    return last.Superseded(next);
+                }
             }
         }
 
-        return false;
+        return next;
     }
 }

@@ -206,6 +206,22 @@ public sealed class EventTests : CmdletTest
         Assert.Equal(48 * MiB, last.RequestedBytes);
     }
 
+    /// <summary>Scripts wait, answer, and remove what they have answered; the storage may run low again meanwhile.</summary>
+    [Fact]
+    public void A_request_that_comes_while_the_one_before_is_answered_is_not_removed_with_it()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier storage").Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.True(Engine.Until(() => Engine.Events.ReceivedEvents.Count == 1));
+        PSEventArgs answered = Engine.Events.ReceivedEvents[0];
+        Driver.RaiseLowSpace(snapshot.Id, 32 * MiB);
+        Assert.True(Engine.Until(() => Engine.Events.ReceivedEvents is [{ SourceEventArgs: SnapshotEventArgs { Coalesced: 1 } }]));
+        Assert.Equal(16 * MiB, ((SnapshotEventArgs)answered.SourceEventArgs).RequestedBytes);
+        Assert.DoesNotContain(Engine.Events.ReceivedEvents, waiting => waiting.EventIdentifier == answered.EventIdentifier);
+        Assert.Equal(32 * MiB, ((SnapshotEventArgs)NextQueued("storage").SourceEventArgs).RequestedBytes);
+    }
+
     [Fact]
     public void A_registration_may_be_hidden_or_forwarded()
     {
