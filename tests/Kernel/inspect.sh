@@ -3,8 +3,8 @@
 #
 # What a kernel with checks knows after tests, see docs/testing.md: inspect.sh [COVERAGE FOLDER]
 #
-# Looks for memory that nobody points to any more, and copies the counters of the
-# lines that were run. The module is loaded. Exit code 1: it has lost memory. On a
+# Copies the counters of the lines that were run, and looks for memory that nobody
+# points to any more. The module is loaded. Exit code 1: it has lost memory. On a
 # kernel without these checks it does nothing.
 
 set -u
@@ -15,21 +15,25 @@ counters=/sys/kernel/debug/gcov
 # A name of the module, or of one that has been unloaded: then it was this one, or scsi_debug.
 ours='\[blksnap\]|\] 0xffffffff[c-f]'
 
+if [ -n "${1:-}" ] && [ -d "$counters" ]; then
+  (cd "$counters" && find . -name '*.gcda' -path '*/src/*') | while read -r file; do
+    cat "$counters/$file" >"$1/$(basename "$file")"
+  done
+fi
+
 if [ -e "$leaks" ]; then
   # An object counts when it was not found twice; what is about to be freed is gone by then.
-  echo scan >"$leaks" && sleep 6 && echo scan >"$leaks"
+  if ! { echo scan >"$leaks" && sleep 6 && echo scan >"$leaks"; }; then
+    # It gives up for good when it gets no memory itself.
+    echo "# kmemleak is off: nothing was looked for"
+    exit 1
+  fi
   all=$(cat "$leaks")
   lost=$(awk -v ours="$ours" '
     /^unreferenced object/ { if (text ~ ours) print text; text = "" }
     { text = text $0 "\n" }
     END { if (text ~ ours) print text }' <<<"$all")
   echo "# kmemleak: $(grep -c '^unreferenced object' <<<"$all") objects, $(grep -c '^unreferenced object' <<<"$lost") of them by the module"
-fi
-
-if [ -n "${1:-}" ] && [ -d "$counters" ]; then
-  (cd "$counters" && find . -name '*.gcda' -path '*/src/*') | while read -r file; do
-    cat "$counters/$file" >"$1/$(basename "$file")"
-  done
 fi
 
 if [ -n "${lost:-}" ]; then
