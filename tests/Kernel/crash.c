@@ -170,7 +170,7 @@ static bool image_is_a_crash(struct replay *replay)
 
 struct scribbler {
 	unsigned int number;
-	unsigned int files;
+	atomic_uint files;
 };
 
 /* Small files that are synchronised, larger ones that are not, and names that change. */
@@ -182,7 +182,7 @@ static void *scribble_files(void *argument)
 
 	rng_init(&rng, 80 + scribbler->number);
 	while (!workers_stopping()) {
-		unsigned int n = scribbler->files++;
+		unsigned int n = atomic_fetch_add(&scribbler->files, 1);
 		size_t size = 1 + rng_below(&rng, 96 * KIB);
 		int fd;
 
@@ -201,6 +201,16 @@ static void *scribble_files(void *argument)
 	}
 	free(data);
 	return NULL;
+}
+
+/* However busy the machine is, some files are synchronised meanwhile. */
+static void let_scribble(const struct scribbler *scribbler, unsigned int ms)
+{
+	unsigned int before = atomic_load(&scribbler->files);
+
+	sleep_ms(ms);
+	while (atomic_load(&scribbler->files) - before < 9 && !test_failed())
+		sleep_ms(20);
 }
 
 static void read_device(const struct dev *dev, char *to)
@@ -232,12 +242,13 @@ static void crash_of(const char *kind, const char *check)
 		through = mapper_new("0 %llu log-writes %s %s", SECTORS, disk->path, log->path);
 		mount_at(through->path, "live", "defaults");
 		for (unsigned int i = 0; i < ARRAY_SIZE(scribblers); i++) {
-			scribblers[i] = (struct scribbler){ .number = i };
+			scribblers[i].number = i;
+			atomic_store(&scribblers[i].files, 0);
 			worker_start(scribble_files, &scribblers[i]);
 		}
-		sleep_ms(300 + rng_below(&rng, 700));
+		let_scribble(&scribblers[0], 300 + rng_below(&rng, 700));
 		snap_begin_one(&id, disk, storage, 0, STORAGE);
-		sleep_ms(400);
+		let_scribble(&scribblers[0], 400);
 		workers_stop();
 		image = dev_image(&id, disk);
 		read_device(image, replay.image);
@@ -259,7 +270,7 @@ static void crash_of(const char *kind, const char *check)
 		CHECK_EQ(command(check, target->path), 0);
 		dev_close(image);
 		REQUIRE_OK(snap_destroy(&id));
-		note("%u files written", scribblers[0].files + scribblers[1].files);
+		note("%u files written", atomic_load(&scribblers[0].files) + atomic_load(&scribblers[1].files));
 	}
 	free(replay.state);
 	free(replay.image);
