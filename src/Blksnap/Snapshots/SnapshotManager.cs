@@ -336,24 +336,14 @@ public sealed class SnapshotManager
                     $"{RequestNames.SnapshotCreate},EINVAL", $"{same.First().Path} is listed twice.", string.Empty, Errno.EINVAL, same.First().Path);
             }
 
-            if (same.First().IsSnapshotImage)
+            BlockDevice device = same.First();
+            string? reason = device.IsSnapshotImage ? "is the image of a snapshot, and cannot be snapshotted itself"
+                : device.MultipathHolder is { } multipath ? $"is on a path of the multipath device {multipath}, whose writes it does not see"
+                : null;
+            if (reason is not null)
             {
                 throw new BlksnapException(
-                    ErrorIds.DeviceNotSupported,
-                    $"{same.First().Path} is the image of a snapshot, and cannot be snapshotted itself.",
-                    string.Empty,
-                    Errno.EOPNOTSUPP,
-                    same.First().Path);
-            }
-
-            if (same.First().MultipathHolder is { } multipath)
-            {
-                throw new BlksnapException(
-                    ErrorIds.DeviceNotSupported,
-                    $"{same.First().Path} is on a path of the multipath device {multipath}, whose writes it does not see.",
-                    string.Empty,
-                    Errno.EOPNOTSUPP,
-                    same.First().Path);
+                    ErrorIds.DeviceNotSupported, $"{device.Path} {reason}.", string.Empty, Errno.EOPNOTSUPP, device.Path);
             }
         }
 

@@ -55,11 +55,7 @@ public sealed class AddChangedBlocksCommand : BlksnapCommand
             string amount = DisplayText.Size(ranges.Sum(range => (decimal)range.Length));
             if (ShouldProcess(path, $"Mark {amount} in {ranges.Count} range(s) as changed"))
             {
-                Attempt(path, () => Ask(() =>
-                {
-                    tracking.MarkChanged(device, ranges);
-                    return ranges;
-                }));
+                Attempt(path, () => Ask(() => tracking.MarkChanged(device, ranges)));
             }
         }
     }

@@ -58,11 +58,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     private void Add(SnapshotManager manager, string path)
     {
         DiffStorageSpec spec = DiffStorageSpec.Parse(path, Size == 0 ? null : Size);
-        Ask(() =>
-        {
-            manager.CheckStorage(spec, Force);
-            return spec;
-        });
+        Ask(() => manager.CheckStorage(spec, Force));
         if (!ShouldProcess($"snapshot {Id}", $"Add difference storage on {spec}"))
         {
             return;

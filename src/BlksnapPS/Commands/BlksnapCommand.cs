@@ -76,6 +76,13 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
         where T : class
         => DetachedWork.Run(question, static _ => { }, PipelineStopToken, mayBeCutOff: true);
 
+    /// <summary>As above, where there is no answer but a failure.</summary>
+    private protected void Ask(Action request) => Ask<object>(() =>
+    {
+        request();
+        return this;
+    });
+
     /// <summary>
     /// Does something that comes to its end also when nobody waits for it any more, with a driver of its own: that of the command is closed by then.
     /// </summary>

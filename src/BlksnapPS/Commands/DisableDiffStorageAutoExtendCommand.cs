@@ -23,11 +23,7 @@ public sealed class DisableDiffStorageAutoExtendCommand : BlksnapCommand
             if (ShouldProcess($"snapshot {id}", "End the automatic extension of the difference storage"))
             {
                 // It may be in the middle of making a file.
-                Attempt(id, () => Ask(() =>
-                {
-                    AutoExtension.Disable(id);
-                    return this;
-                }));
+                Attempt(id, () => Ask(() => AutoExtension.Disable(id)));
             }
         }
     }

@@ -26,11 +26,7 @@ public sealed class RemoveBlkTrackerCommand : BlksnapCommand
         {
             if (ShouldProcess(device.Key, "Stop tracking and forget what changed; the next copy has to be a full one"))
             {
-                Attempt(device.Key, () => Ask(() =>
-                {
-                    tracking.Remove(device.Value);
-                    return tracking;
-                }));
+                Attempt(device.Key, () => Ask(() => tracking.Remove(device.Value)));
             }
         }
     }
