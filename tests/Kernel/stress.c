@@ -288,6 +288,7 @@ static void everything(void)
 		check_live(models[i], 0, AREA);
 		model_free(models[i]);
 	}
+	CHECK(all_done(done, ARRAY_SIZE(done)));
 	for (unsigned int i = 0; i < OWNERS; i++)
 		CHECK(owners[i].rounds > 3);
 	note("%u and %u snapshots, %u appends, %u events or timeouts, %u waits ended by a destroy, "
