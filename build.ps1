@@ -170,11 +170,11 @@ function Invoke-Vm {
   $options = @('--disk', '1G', '--disk', '1G', '--disk', '1G', '--module', $module)
   $import = "Import-Module '$manifest'"
   if ($File) {
-    $script = (Resolve-Path $File).ProviderPath
-    $quoted = @($script) + @($Arguments) | Where-Object { $_ } | ForEach-Object { "'" + $_.Replace("'", "''") + "'" }
-    Invoke-Guest $name ($options + @('--timeout', '0')) @($pwsh, '-NoProfile', '-Command', "$import; & $($quoted -join ' '); exit `$LASTEXITCODE")
+    # What looks like the name of a parameter is one, as with pwsh -File.
+    $words = @((Resolve-Path $File).ProviderPath) + @($Arguments) | Where-Object { $_ } | ForEach-Object { $_ -match '^-[a-z]\w*$' ? $_ : "'$($_.Replace("'", "''"))'" }
+    $Command = "& $($words -join ' '); exit `$LASTEXITCODE"
   }
-  elseif ($Command) {
+  if ($Command) {
     Invoke-Guest $name ($options + @('--timeout', '0')) @($pwsh, '-NoProfile', '-Command', "$import; $Command")
   }
   else {
