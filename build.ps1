@@ -348,10 +348,6 @@ function Test-Debug {
   foreach ($name in $Kernel ? $Kernel : @('debug', 'kcsan')) {
     $module = Build-KernelModule $name
     $programs = @($Program | Where-Object { $_ -ne 'Model' })
-    if ($name -eq 'kcsan' -and -not $Program) {
-      # Where much happens at once.
-      $programs = @('image', 'instant', 'copying', 'multi', 'events', 'stress')
-    }
     # Counters and what else a guest leaves.
     $coverage = @('kernel', 'model') | ForEach-Object { "$out/coverage/$name/$_" }
     $null = Remove-Item "$out/coverage/$name" -Recurse -Force -ErrorAction Ignore
@@ -361,7 +357,7 @@ function Test-Debug {
       $env:BLKSNAP_COVERAGE = $coverage[0]
       Test-Kernel $name $module ($options + @('--share', $coverage[0])) $programs
     }
-    if ($Program -contains 'Model' -or ($name -ne 'kcsan' -and -not $Program)) {
+    if (-not $Program -or $Program -contains 'Model') {
       $env:BLKSNAP_COVERAGE = $coverage[1]
       Test-Model $name $module ($options + @('--share', $coverage[1]))
     }

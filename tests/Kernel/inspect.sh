@@ -3,14 +3,15 @@
 #
 # What a kernel with checks knows after tests, see docs/testing.md: inspect.sh [COVERAGE FOLDER]
 #
-# Copies the counters of the lines that were run, and looks for memory that nobody
-# points to any more. The module is loaded. Exit code 1: it has lost memory. On a
-# kernel without these checks it does nothing.
+# Copies the counters of the lines that were run, looks for memory that nobody points
+# to any more, and whether races were looked for. The module is loaded. Exit code 1: it
+# has lost memory, or a check was off. On a kernel without these checks it does nothing.
 
 set -u
 
 leaks=/sys/kernel/debug/kmemleak
 counters=/sys/kernel/debug/gcov
+races=/sys/kernel/debug/kcsan
 
 # A name of the module, or of one that has been unloaded: then it was this one, or scsi_debug.
 ours='\[blksnap\]|\] 0xffffffff[c-f]'
@@ -19,6 +20,15 @@ if [ -n "${1:-}" ] && [ -d "$counters" ]; then
   (cd "$counters" && find . -name '*.gcda' -path '*/src/*') | while read -r file; do
     cat "$counters/$file" >"$1/$(basename "$file")"
   done
+fi
+
+# Races are told of in the kernel's log.
+if [ -e "$races" ]; then
+  looked=$(awk '/^enabled: 1/ { on = 1 } /^setup_watchpoints:/ { n = $2 } END { print on ? n : 0 }' "$races")
+  echo "# KCSAN: looked at $looked accesses"
+  if [ "$looked" -eq 0 ]; then
+    exit 1
+  fi
 fi
 
 if [ -e "$leaks" ]; then
