@@ -127,14 +127,15 @@ static void copy_load_end_io(struct bio *bio)
 {
 	struct copy *copy = bio->bi_private;
 	struct chunk *chunk = copy->chunk;
-	bool loaded = !bio->bi_status;
+	/* Once the area has failed, writes wait for nothing: what was read may be new. */
+	bool loaded = !bio->bi_status && !diff_area_failed(copy->area);
 	bool urgent = copy->owner_until_stored;
 	struct preserve *owner = NULL;
 	struct copy *unused = NULL;
 	LIST_HEAD(waiters);
 	unsigned long flags;
 
-	if (!loaded)
+	if (bio->bi_status)
 		diff_area_fail(copy->area, -blk_status_to_errno(bio->bi_status));
 
 	spin_lock_irqsave(&chunk->lock, flags);

@@ -219,7 +219,11 @@ out:
 void filter_disable(void)
 {
 	unhook_page_write();
-	unregister_ftrace_function(&filter_ops);
+	/* The kernel has given up ftrace, and goes on to call what is registered: it has to stay. */
+	if (unregister_ftrace_function(&filter_ops)) {
+		pr_err("ftrace is out of order, the module cannot be unloaded any more\n");
+		__module_get(THIS_MODULE);
+	}
 }
 
 /** filter_module_init() - find the functions to hook. */

@@ -26,6 +26,7 @@ struct freeze {
 	bool finished;			/* lock: the worker is through */
 	bool abandoned;			/* lock: the worker has to clean up */
 	int result;			/* of the freeze, once finished */
+	int thaw_result;		/* once thaw_work is through */
 	bool has_fs;
 };
 
@@ -57,7 +58,7 @@ static void do_thaw(struct work_struct *work)
 	struct freeze *freeze = container_of(work, struct freeze, thaw_work);
 
 	if (!freeze->result)
-		bdev_thaw(freeze->ref.bdev);
+		freeze->thaw_result = bdev_thaw(freeze->ref.bdev);
 }
 
 static void do_freeze(struct work_struct *work)
@@ -160,11 +161,20 @@ bool freeze_thaw(struct freeze *freeze)
 	return finished;
 }
 
-/** freeze_end() - wait until it is thawed, and forget it; or forget what was never begun. */
-void freeze_end(struct freeze *freeze)
+/**
+ * freeze_end() - wait until it is thawed, and forget it; or forget what was never begun.
+ * @freeze: what freeze_create() returned.
+ *
+ * Return: 0, or what thawing says of a file system that somebody else has thawed meanwhile.
+ */
+int freeze_end(struct freeze *freeze)
 {
+	int ret;
+
 	flush_work(&freeze->thaw_work);
 	flush_work(&freeze->freeze_work);
+	ret = freeze->thaw_result;
 	bdev_ref_close(&freeze->ref);
 	kfree(freeze);
+	return ret;
 }

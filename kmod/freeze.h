@@ -14,6 +14,6 @@ struct freeze *freeze_create(dev_t dev);
 void freeze_begin(struct freeze *freeze);
 u32 freeze_wait(struct freeze *freeze, unsigned long deadline, int *error);
 bool freeze_thaw(struct freeze *freeze);
-void freeze_end(struct freeze *freeze);
+int freeze_end(struct freeze *freeze);
 
 #endif

@@ -106,10 +106,16 @@ static int drain_driver(struct tracker *tracker, struct block_device *bdev)
 	unsigned long deadline = jiffies + DRAIN_TIMEOUT;
 	int ret = 0;
 
-	/* Behind the gate none come after, and the number falls to nothing. */
+	/*
+	 * Behind the gate none come after, and the number falls to nothing. Those that the
+	 * tracker counts first: a sum over processors may miss an old write for one that
+	 * begins on a processor and ends on another meanwhile.
+	 */
 	tracker_prepare_gate(tracker);
 	tracker_gate(tracker);
-	while (writes_in_flight(bdev)) {
+	if (!tracker_wait_drained(tracker, DRAIN_TIMEOUT))
+		ret = -ETIMEDOUT;
+	while (!ret && writes_in_flight(bdev)) {
 		if (time_after(jiffies, deadline)) {
 			ret = -ETIMEDOUT;
 			break;
@@ -171,6 +177,8 @@ bool tracker_wait_drained(struct tracker *tracker, unsigned long timeout)
 /** tracker_ungate() - open the gate, let the parked writes go on. */
 void tracker_ungate(struct tracker *tracker)
 {
+	/* What the take has switched is there for every write that finds the gate open. */
+	smp_mb();
 	percpu_ref_resurrect(&tracker->inflight);
 	spin_lock_irq(&tracker->lock);
 	tracker->gated = false;

@@ -244,6 +244,9 @@ static int make_pieces(struct image_io *io, struct bvec_iter *part, gfp_t gfp)
 		diff_area_locate(io->area, part->bi_sector, part->bi_size >> SECTOR_SHIFT, &run);
 		if (!run.sectors)
 			goto fail;
+		/* image_write() has seen to that. */
+		if (run.place == data_in_original && op_is_write(bio_op(io->bio)))
+			goto fail;
 		piece.bi_size = run.sectors << SECTOR_SHIFT;
 		if (run.place == data_in_memory) {
 			if (!op_is_write(bio_op(io->bio)))

@@ -173,6 +173,20 @@ static int check_device(struct block_device *bdev)
 	return 0;
 }
 
+/* Whether another snapshot has one of the devices: then none of them begins to be tracked. */
+static bool is_owned(const struct snapshot *snapshot)
+{
+	u32 i;
+
+	for (i = 0; i < snapshot->count; i++) {
+		struct tracker *tracker = tracker_find(snapshot->devices[i].ref.bdev->bd_dev);
+
+		if (tracker && tracker->owner)
+			return true;
+	}
+	return false;
+}
+
 static int own_device(struct snapshot *snapshot, struct snapshot_device *device)
 {
 	struct tracker *tracker = tracker_find(device->ref.bdev->bd_dev);
@@ -202,6 +216,8 @@ static int add_devices(struct snapshot *snapshot, const struct blk_snap_dev *dev
 			return ret;
 	}
 	mutex_lock(&trackers_lock);
+	if (is_owned(snapshot))
+		ret = -EALREADY;
 	for (i = 0; i < snapshot->count && !ret; i++)
 		ret = own_device(snapshot, &snapshot->devices[i]);
 	mutex_unlock(&trackers_lock);

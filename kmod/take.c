@@ -91,6 +91,22 @@ static int prepare_freeze(struct snapshot *snapshot, struct list_head *list)
 	return ret;
 }
 
+/* The worse verdict counts, and "frozen" counts more than "nothing to freeze". */
+static void note_verdict(const struct frozen *frozen)
+{
+	struct snapshot_device *device = frozen->device;
+
+	if (frozen->error)
+		pr_warn("file system on %u:%u was not frozen, error %d\n",
+			MAJOR(frozen->dev), MINOR(frozen->dev), frozen->error);
+	if (device->freeze == blk_snap_freeze_refused || device->freeze == blk_snap_freeze_timeout)
+		return;
+	if (frozen->verdict == blk_snap_freeze_no_fs && device->freeze == blk_snap_freeze_frozen)
+		return;
+	device->freeze = frozen->verdict;
+	device->freeze_error = frozen->error;
+}
+
 static void thaw_all(struct list_head *list)
 {
 	struct frozen *frozen;
@@ -99,9 +115,15 @@ static void thaw_all(struct list_head *list)
 		if (frozen->freeze && !freeze_thaw(frozen->freeze))
 			frozen->freeze = NULL;
 	list_for_each_entry(frozen, list, link) {
-		if (frozen->freeze)
-			freeze_end(frozen->freeze);
+		int ret = frozen->freeze ? freeze_end(frozen->freeze) : 0;
+
 		frozen->freeze = NULL;
+		if (!ret)
+			continue;
+		/* It did not stay frozen. */
+		frozen->verdict = blk_snap_freeze_refused;
+		frozen->error = -ret;
+		note_verdict(frozen);
 	}
 }
 
@@ -178,22 +200,6 @@ static int freeze_one_by_one(struct list_head *list, unsigned long timeout)
 	return 0;
 }
 
-/* The worse verdict counts, and "frozen" counts more than "nothing to freeze". */
-static void note_verdict(const struct frozen *frozen)
-{
-	struct snapshot_device *device = frozen->device;
-
-	if (frozen->error)
-		pr_warn("file system on %u:%u was not frozen, error %d\n",
-			MAJOR(frozen->dev), MINOR(frozen->dev), frozen->error);
-	if (device->freeze == blk_snap_freeze_refused || device->freeze == blk_snap_freeze_timeout)
-		return;
-	if (frozen->verdict == blk_snap_freeze_no_fs && device->freeze == blk_snap_freeze_frozen)
-		return;
-	device->freeze = frozen->verdict;
-	device->freeze_error = frozen->error;
-}
-
 /*
  * All at once, which takes no longer than the slowest, but those in files first. A file
  * system on a device that lies above another one of the snapshot gets nowhere, if that
@@ -218,6 +224,30 @@ static int freeze_all(struct list_head *list)
 	list_for_each_entry(frozen, list, link)
 		note_verdict(frozen);
 	return ret;
+}
+
+/*
+ * A write under way may wait for a file system that is frozen, that with the file of a
+ * loop device. Without frozen file systems it ends, and the image is what a power failure
+ * would have left.
+ *
+ * Return: false if none was frozen.
+ */
+static bool freeze_none(struct list_head *list)
+{
+	struct frozen *frozen;
+	bool any = false;
+
+	thaw_all(list);
+	list_for_each_entry(frozen, list, link) {
+		if (frozen->verdict != blk_snap_freeze_frozen)
+			continue;
+		any = true;
+		frozen->verdict = blk_snap_freeze_timeout;
+		frozen->error = ETIMEDOUT;
+		note_verdict(frozen);
+	}
+	return any;
 }
 
 static int compare_numbers(const void *a, const void *b)
@@ -268,6 +298,9 @@ static int gate_all(struct snapshot *snapshot)
 		}
 		for (i = 0; i < closed; i++)
 			tracker_ungate(order[i]);
+		/* Behind no gate but its own: no other order helps it. */
+		if (closed == 1 && time_after_eq(jiffies, deadline))
+			break;
 		memmove(&order[1], &order[0], (closed - 1) * sizeof(*order));
 		order[0] = stuck;
 	}
@@ -311,8 +344,7 @@ static int prepare_device(struct snapshot *snapshot, struct snapshot_device *dev
 		return PTR_ERR(area);
 	device->area = area;
 	/* One that has grown since the create: what was written there is waited for too. */
-	if (area->capacity > device->tracker->covered)
-		tracker_cover(device->tracker, area->capacity);
+	tracker_cover(device->tracker, area->capacity);
 	if (area->capacity == device->tracker->cbt->capacity) {
 		mutex_lock(&device->tracker->cbt_lock);
 		cbt_map_prepare(device->tracker->cbt);
@@ -366,6 +398,8 @@ int take_devices(struct snapshot *snapshot)
 	if (ret)
 		goto out_thaw;
 	ret = gate_all(snapshot);
+	if (ret == -ETIMEDOUT && freeze_none(&frozen))
+		ret = gate_all(snapshot);
 	if (ret)
 		goto out_thaw;
 

@@ -186,15 +186,20 @@ struct tracker *tracker_attach(struct block_device *bdev)
 }
 
 /**
- * tracker_cover() - follow the size of a device.
+ * tracker_cover() - follow a device that has grown.
  * @tracker: owned by the caller's snapshot, or by nobody, under trackers_lock.
  * @capacity: sectors that the device has now.
  */
 void tracker_cover(struct tracker *tracker, sector_t capacity)
 {
+	/*
+	 * Never less: as long as no take replaces it, the map is of all that there was, and a
+	 * disk that has no size for a while may have all of it again.
+	 */
+	if (capacity <= tracker->covered)
+		return;
 	/* Writes to what is new, from before, were none of its business. */
-	if (capacity > tracker->covered)
-		tracker->sees_all = false;
+	tracker->sees_all = false;
 	WRITE_ONCE(tracker->covered, capacity);
 }
 

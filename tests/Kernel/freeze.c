@@ -228,6 +228,53 @@ static void stacked(void)
 	dev_close(upper);
 }
 
+/*
+ * Writes to a loop device wait for the frozen file system that its file lies on, and the take waits for them: the file system
+ * is let go, and its verdict says so. It does not stay frozen, and the take does not fail.
+ */
+static void writes_behind_a_frozen_file_system(void)
+{
+	struct dev *disk = dev_disk(0), *storage = dev_storage_disk(), *upper, *list[2], *image;
+	struct writer writer = { .mode = write_aio, .limit = 64 };
+	struct blk_snap_device_status status;
+	struct model *model;
+	uint32_t *seq;
+	snap_id id;
+
+	module_require("freeze_timeout_ms=4000");
+	make_file_system("ext4", disk, 48);
+	mount_at(disk->path, "live", "defaults");
+	REQUIRE_EQ(command("truncate -s 16M %s/file", MOUNTS "/live"), 0);
+	upper = dev_loop_over(MOUNTS "/live/file", 0, false);
+	model = model_new(upper);
+	model_fill(model, 0, upper->sectors);
+	writer.model = model;
+	writer.count = upper->sectors / 2;
+	worker_start(writer_run, &writer);
+	sleep_ms(300);
+	list[0] = disk;
+	list[1] = upper;
+	seq = model_freeze(model);
+	snap_begin(&id, list, 2, storage, 0, STORAGE);
+	status = verdict(&id, disk);
+	/* On a fast machine no write is under way in that moment. */
+	if (status.freeze == blk_snap_freeze_timeout)
+		CHECK_EQ(status.freeze_error, ETIMEDOUT);
+	else
+		CHECK_EQ(status.freeze, blk_snap_freeze_frozen);
+	note("the file system was %sfrozen", status.freeze == blk_snap_freeze_frozen ? "" : "not ");
+	write_file(MOUNTS "/live/new", "afterwards");
+	workers_stop();
+	image = dev_image(&id, upper);
+	check_image(image, model, seq, upper->sectors / 2, upper->sectors / 2);
+	check_live(model, 0, upper->sectors);
+	dev_close(image);
+	REQUIRE_OK(snap_destroy(&id));
+	free(seq);
+	model_free(model);
+	dev_close(upper);
+}
+
 static void freeze_cleanup(void)
 {
 	unmount_all();
@@ -243,6 +290,7 @@ int main(int argc, char **argv)
 		{ "frozen_by_another", frozen_by_another, 90 },
 		{ "partition_of_a_disk", partition_of_a_disk, 90 },
 		{ "stacked", stacked, 120 },
+		{ "writes_behind_a_frozen_file_system", writes_behind_a_frozen_file_system, 120 },
 	};
 	struct suite suite = {
 		.tests = tests,

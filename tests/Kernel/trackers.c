@@ -292,6 +292,51 @@ static void resize(void)
 	}
 }
 
+/*
+ * A disk that shows less of itself for a while, as one does that is rescanned when it does not answer. Nothing was taken
+ * meanwhile, so that the map goes on: with all that is written afterwards.
+ */
+static void smaller_for_a_while(void)
+{
+	struct dev *dev = dev_loop(8 * MIB, 512), *storage = dev_storage_disk();
+	struct model *model = model_new(dev);
+	uint64_t sectors = dev->sectors;
+	struct map old, map;
+	snap_id id;
+
+	model_fill(model, 0, sectors);
+	snap_begin_one(&id, dev, storage, 0, STORAGE_SECTORS);
+	old = map_read(dev);
+	REQUIRE_OK(snap_destroy(&id));
+	dev_loop_resize(dev, 2 * MIB);
+	REQUIRE_OK(snap_create(&dev->id, 1, &id));
+	REQUIRE_OK(snap_destroy(&id));
+	dev_loop_resize(dev, 8 * MIB);
+	model_fill(model, sectors - 64, 64);
+	snap_begin_one(&id, dev, storage, 0, STORAGE_SECTORS);
+	map = map_read(dev);
+	CHECK(same_generation(&map.info, &old.info));
+	CHECK_EQ(map.bytes[map.info.blk_count - 1], map.info.snap_number);
+	CHECK_EQ(map.bytes[map.info.blk_count - 2], 0);
+	free(old.bytes);
+	free(map.bytes);
+	model_free(model);
+}
+
+/* One of the devices is another snapshot's: none of the others begins to be tracked. */
+static void nothing_of_a_refused_create(void)
+{
+	struct dev *held = dev_disk(0), *other = dev_disk(1), *storage = dev_storage_disk();
+	dev_id ids[] = { other->id, held->id };
+	struct blk_snap_cbt_info info;
+	snap_id id, refused;
+
+	snap_begin_one(&id, held, storage, 0, STORAGE_SECTORS);
+	CHECK_RESULT(snap_create(ids, 2, &refused), -EALREADY);
+	CHECK_RESULT(tracker_find(other->id, &info), -ENODATA);
+	CHECK_RESULT(tracker_find(held->id, &info), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct test tests[] = {
@@ -303,6 +348,8 @@ int main(int argc, char **argv)
 		{ "mark_dirty", mark_dirty, 60 },
 		{ "marking_nothing_marks_nothing", marking_nothing_marks_nothing, 60 },
 		{ "resize", resize, 60 },
+		{ "smaller_for_a_while", smaller_for_a_while, 60 },
+		{ "nothing_of_a_refused_create", nothing_of_a_refused_create, 60 },
 	};
 
 	return module_suite(tests, ARRAY_SIZE(tests), argc, argv);
