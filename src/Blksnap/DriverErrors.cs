@@ -133,6 +133,8 @@ internal static class DriverErrors
             "Difference storage overwrites what is there. Name an empty device or range, or a file on the mounted file system; -Force uses a device with old data all the same, but never a device of the snapshot itself: there, name a directory on it instead."),
         [ErrorIds.StorageAboveOrigin] = new(InvalidArgument,
             "Name a place that is not made of a device of the snapshot; \"lsblk -s\" shows what a device is made of. A file on the file system of the device itself is fine."),
+        [ErrorIds.StorageAfterTake] = new(ResourceBusy,
+            "Name a place on another device, or give the snapshot enough before the take: New-BlkSnapshot -DiffStorageSize makes a file anywhere. A file whose blocks were allocated before the take can be added, too."),
         [ErrorIds.StorageNotFound] = new(ObjectNotFound,
             "Name an existing file, directory or block device; with -DiffStorageSize (or -Size) a file is created."),
         [ErrorIds.StorageHoles] = new(InvalidData,

@@ -61,6 +61,9 @@ public static class ErrorIds
     /// <summary>The storage lies on a device that is made of a device of the snapshot: what is kept would have to be kept again.</summary>
     public const string StorageAboveOrigin = nameof(StorageAboveOrigin);
 
+    /// <summary>The storage lies on a device that a snapshot holds, and may have blocks that the image still shows.</summary>
+    public const string StorageAfterTake = nameof(StorageAfterTake);
+
     /// <summary>The storage path does not exist.</summary>
     public const string StorageNotFound = nameof(StorageNotFound);
 

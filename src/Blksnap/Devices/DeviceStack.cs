@@ -33,5 +33,5 @@ internal static class DeviceStack
     }
 
     /// <summary>Whether two devices have sectors in common: they are one, or one is a partition of the other.</summary>
-    private static bool Share(BlockDevice one, BlockDevice other) => one.Id == other.Id || one.Disk == other.Id || other.Disk == one.Id;
+    public static bool Share(BlockDevice one, BlockDevice other) => one.Id == other.Id || one.Disk == other.Id || other.Disk == one.Id;
 }

@@ -31,7 +31,8 @@ public static class AutoExtension
                 ErrorIds.StorageNotFound, $"{directory} is not a directory that exists.", string.Empty, Errno.ENOTDIR, directory);
         }
 
-        _ = DiffStorageSource.Resolve(new DiffStorageSpec { Path = directory, Length = maximumSize }, driver.Info, force: false, origins);
+        _ = DiffStorageSource.Resolve(new DiffStorageSpec { Path = directory, Length = maximumSize }, driver, force: false, origins);
+        HeldDevices.CheckOrigins(StorageFile.DeviceOf(directory), directory, origins);
     }
 
     /// <summary>

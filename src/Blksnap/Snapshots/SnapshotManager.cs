@@ -231,7 +231,7 @@ public sealed class SnapshotManager
     public void CheckStorage(DiffStorageSpec spec, bool force = false)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        _ = DiffStorageSource.Resolve(spec, _driver.Info, force, []);
+        _ = DiffStorageSource.Resolve(spec, _driver, force, []);
     }
 
     /// <summary>
@@ -252,7 +252,7 @@ public sealed class SnapshotManager
         // Ask first: a file is not made, nor a record written, for a snapshot that does not exist.
         Snapshot snapshot = _reader.Read(id);
         DiffStorageSource source = DiffStorageSource.Resolve(
-            spec, _driver.Info, force, [.. snapshot.Devices.Select(device => device.Device)]);
+            spec, _driver, force, [.. snapshot.Devices.Select(device => device.Device)]);
         IReadOnlyList<DiffStorageRange> added = source.Attach(_driver, id, StorageKeeper.Open(_driver, id, _ => snapshot), cancellation);
         ClearMargins([source]);
         return added;
@@ -262,7 +262,7 @@ public sealed class SnapshotManager
     internal PreparedStorage PrepareStorage(Guid id, string folder, long length)
     {
         DeviceId[] origins = [.. _reader.Read(id).Devices.Select(device => device.Device)];
-        return FileStorageSource.ResolveFolder(folder, length, origins).Prepare();
+        return FileStorageSource.ResolveFolder(_driver, folder, length, origins).Prepare();
     }
 
     /// <summary>Gives a snapshot a file that was made ahead.</summary>
@@ -323,7 +323,7 @@ public sealed class SnapshotManager
 
         CheckDevices(request);
         DeviceId[] origins = [.. request.Devices.Select(device => device.Id)];
-        return [.. request.Storage.Select(spec => DiffStorageSource.Resolve(spec, _driver.Info, request.Force, origins))];
+        return [.. request.Storage.Select(spec => DiffStorageSource.Resolve(spec, _driver, request.Force, origins))];
     }
 
     private void CheckDevices(SnapshotRequest request)

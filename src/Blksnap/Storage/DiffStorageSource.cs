@@ -17,15 +17,21 @@ internal abstract class DiffStorageSource
 
     /// <summary>Checks a storage without changing anything.</summary>
     /// <param name="spec">What the user named.</param>
-    /// <param name="info">The driver.</param>
+    /// <param name="driver">The driver.</param>
     /// <param name="force">Use devices that carry a file system or are mounted.</param>
     /// <param name="origins">Devices of the snapshot, which cannot be storage as a whole.</param>
     /// <exception cref="BlksnapException">A storage error id.</exception>
-    public static DiffStorageSource Resolve(DiffStorageSpec spec, DriverInfo info, bool force, IReadOnlyCollection<DeviceId> origins)
+    public static DiffStorageSource Resolve(DiffStorageSpec spec, BlksnapDriver driver, bool force, IReadOnlyCollection<DeviceId> origins)
     {
         if (BlockDevices.TryFromPath(spec.Path) is { } device)
         {
-            return DeviceStorageSource.Resolve(spec, device, force, origins);
+            DeviceStorageSource source = DeviceStorageSource.Resolve(spec, device, force, origins);
+            if (!force)
+            {
+                HeldDevices.Check(driver, device, device.Path, since: null);
+            }
+
+            return source;
         }
 
         if (spec.Offset is not null)
@@ -34,7 +40,7 @@ internal abstract class DiffStorageSource
         }
 
         string path = Path.GetFullPath(spec.Path);
-        return FileStorageSource.Resolve(path, spec.Length, DefaultFileLength(info), origins);
+        return FileStorageSource.Resolve(driver, path, spec.Length, origins);
     }
 
     /// <summary>What <see cref="Attach"/> would take or make.</summary>

@@ -14,28 +14,33 @@ internal sealed class FileStorageSource : DiffStorageSource
     private readonly long _length;
     private readonly bool _isFolder;
     private readonly bool _made;
+
+    // Since when all of its blocks are its own; null of one that has yet to get some.
+    private readonly DateTime? _since;
     private string? _madePath;
 
-    private FileStorageSource(string path, BlockDevice device, long length, bool isFolder, bool exists)
+    private FileStorageSource(string path, BlockDevice device, long length, bool isFolder, bool exists, DateTime? since = null)
     {
         _path = path;
         _device = device;
         _length = length;
         _isFolder = isFolder;
         _made = !exists;
+        _since = since;
     }
 
-    public static FileStorageSource Resolve(string path, long? length, long defaultLength, IReadOnlyCollection<DeviceId> origins)
+    public static FileStorageSource Resolve(BlksnapDriver driver, string path, long? length, IReadOnlyCollection<DeviceId> origins)
     {
-        FileStorageSource source = Resolve(path, length, defaultLength);
+        FileStorageSource source = Resolve(path, length, DefaultFileLength(driver.Info));
         CheckNotAbove(source._device, path, origins);
+        HeldDevices.Check(driver, source._device, path, source._since);
         return source;
     }
 
     /// <summary>A file without a name in a folder, which has to be there.</summary>
-    public static FileStorageSource ResolveFolder(string path, long length, IReadOnlyCollection<DeviceId> origins)
+    public static FileStorageSource ResolveFolder(BlksnapDriver driver, string path, long length, IReadOnlyCollection<DeviceId> origins)
         => Directory.Exists(path)
-            ? Resolve(Path.GetFullPath(path), length, length, origins)
+            ? Resolve(driver, Path.GetFullPath(path), length, origins)
             : throw NotFound(path, $"{path} is not a directory that exists.");
 
     private static FileStorageSource Resolve(string path, long? length, long defaultLength)
@@ -63,7 +68,8 @@ internal sealed class FileStorageSource : DiffStorageSource
             FileInfo file = new(target);
             long usable = Aligned(length ?? file.Length, path);
             CheckExtents(target, Math.Min(usable, file.Length / device.LogicalBlockSize * device.LogicalBlockSize));
-            return new FileStorageSource(target, device, usable, isFolder: false, exists: true);
+            DateTime? since = usable <= file.Length ? StorageFile.ChangeTimeOf(target) : null;
+            return new FileStorageSource(target, device, usable, isFolder: false, exists: true, since);
         }
 
         // A device that does not exist is a typing mistake, not a file to be made.

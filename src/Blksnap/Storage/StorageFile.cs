@@ -83,6 +83,18 @@ internal static unsafe class StorageFile
         }
     }
 
+    /// <summary>When a file was changed last, its blocks included; null if that cannot be told.</summary>
+    public static DateTime? ChangeTimeOf(string path)
+    {
+        stat status;
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        {
+            return LibC.stat(name, &status) == 0
+                ? DateTime.UnixEpoch.AddSeconds(status.st_ctim.tv_sec).AddTicks(status.st_ctim.tv_nsec / 100)
+                : null;
+        }
+    }
+
     /// <summary>The block device that a file or folder lies on.</summary>
     /// <exception cref="BlksnapException">
     /// <see cref="ErrorIds.StorageUnsupportedFileSystem"/>: the file system is on no single block device, or its extents are no addresses on it.

@@ -208,8 +208,8 @@ public sealed class AutoExtendTests : CmdletTest
         using TemporaryFolder folder = ExtentFolder.Create();
         Snapshot snapshot = Take(storage: "/dev/store:0+4MiB");
 
-        // The command reads the devices of the snapshot twice; the next time is for the file.
-        Driver.FailRequest(65, Errno.EIO, skip: 2);
+        // The command reads the devices of the snapshot four times; the next time is for the file.
+        Driver.FailRequest(65, Errno.EIO, skip: 4);
         Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 8MB -StepSize 4MB").Ok();
         Assert.True(Engine.Until(() => Driver.Requests.Any(request => request.Number == 65 && request.Result == -Errno.EIO)));
         Assert.Null(Record(snapshot.Id).LastError);

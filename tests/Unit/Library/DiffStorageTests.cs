@@ -228,6 +228,53 @@ public sealed class DiffStorageTests : IDisposable
     }
 
     [Fact]
+    public void DeviceThatASnapshotHoldsIsNotStorageOfAnother()
+    {
+        _fake.AddDevice("/dev/fake0p1", Size, null, device => device with { IsPartition = true, Disk = _origin.Id });
+        _fake.AddDevice("/dev/beside", Size);
+        BlockDevice other = _fake.AddDevice("/dev/other", Size);
+        SnapshotRequest request = Request("/dev/fake0:0+1M") with { Devices = [other] };
+        _manager.Check(request);
+        Snapshot snapshot = _manager.Create(Request("/dev/beside:0+1M"));
+        foreach (string text in new[] { "/dev/fake0:0+1M", "/dev/fake0", "/dev/fake0p1" })
+        {
+            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Check(Request(text) with { Devices = [other] }));
+            Assert.Equal(ErrorIds.StorageAfterTake, e.ErrorId);
+        }
+
+        _manager.Check(request with { Force = true });
+        _manager.Remove(snapshot.Id);
+        _manager.Check(request);
+    }
+
+    [Theory]
+    [InlineData(-1.0, true)]
+    [InlineData(-0.01, false)]
+    [InlineData(1.0, false)]
+    [InlineData(null, false)]
+    public void BlocksHaveToBeOlderThanTheTake(double? seconds, bool isSafe)
+    {
+        DateTime take = new(2026, 11, 1, 12, 0, 0, DateTimeKind.Local);
+        DateTime? since = seconds is { } offset ? take.ToUniversalTime().AddSeconds(offset) : null;
+        Snapshot snapshot = new() { Id = Guid.NewGuid(), State = SnapshotState.Taken, TakeTime = take, DevicePath = [], Devices = [], Images = [] };
+        Assert.Equal(isSafe, HeldDevices.IsSafe(since, snapshot));
+        Assert.False(HeldDevices.IsSafe(since, snapshot with { TakeTime = null }));
+        Assert.True(HeldDevices.IsSafe(since, snapshot with { State = SnapshotState.Created }));
+    }
+
+    [ExtentFact]
+    public void TheTimeOfAFileIsThatOfItsLastChange()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        string file = folder.File("file");
+        DateTime before = DateTime.UtcNow.AddSeconds(-1);
+        File.WriteAllText(file, "text");
+        File.SetLastWriteTimeUtc(file, before.AddYears(-1));
+        Assert.InRange(StorageFile.ChangeTimeOf(file)!.Value, before, DateTime.UtcNow.AddSeconds(1));
+        Assert.Null(StorageFile.ChangeTimeOf(folder.File("none")));
+    }
+
+    [Fact]
     public void OriginsSideBySideOnOneDiskAreNotAboveEachOther()
     {
         BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
