@@ -120,5 +120,5 @@ try {
 finally {
   $session.Dispose()
   $beside.Dispose()
-  $null = sh -c 'dmsetup resume measure_stop; dmsetup remove --retry measure_stop' 2>&1
+  $null = sh -c 'dmsetup resume measure_stop; dmsetup remove --retry measure_stop; dmsetup mknodes' 2>&1
 }
