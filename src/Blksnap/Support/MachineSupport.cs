@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 using Blksnap.Abi;
+using Blksnap.Simulation;
 
 namespace Blksnap.Support;
 
-/// <summary>Looks whether snapshots can be taken on this machine, and says what is missing. Changes nothing.</summary>
+/// <summary>
+/// Looks whether snapshots can be taken on this machine, and says what is missing. Changes nothing. In a simulation the machine is not
+/// looked at, only the driver of the simulation.
+/// </summary>
 public static class MachineSupport
 {
     private const string ModuleName = "blksnap";
@@ -13,6 +17,10 @@ public static class MachineSupport
     private static readonly string[] s_others = [OtherNode, "bdevfilter", "veeamsnap", "dattobd", "elastio_snap"];
 
     private static readonly string[] s_tested = ["6.1.", "6.12."];
+
+    // Those of Machine(), in its order.
+    private static readonly string[] s_ofMachine =
+        ["Kernel", "Architecture", "FunctionTracer", "Privileges", "OtherModules", "SecureBoot", "KernelModule"];
 
     private static volatile string s_root = string.Empty;
 
@@ -30,14 +38,10 @@ public static class MachineSupport
     {
         MachineFiles machine = new(s_root);
         bool isLoaded = machine.LoadedModules.Contains(ModuleName);
-        yield return Kernel(machine);
-        yield return Architecture(machine);
-        yield return FunctionTracer(machine);
-        yield return Privileges(machine);
-        yield return OtherModules(machine, isLoaded);
-        yield return Signatures(machine, isLoaded);
-        yield return KernelModule(machine, isLoaded);
-        foreach (SupportCheck check in Driver(isLoaded))
+
+        // A script that asks first has to get as far in a simulation as everything else in it works: on any machine.
+        IEnumerable<SupportCheck> checks = BlkSimulation.Current is null ? Machine(machine, isLoaded) : s_ofMachine.Select(Simulated);
+        foreach (SupportCheck check in checks.Concat(Driver(isLoaded)))
         {
             yield return check;
         }
@@ -57,6 +61,19 @@ public static class MachineSupport
         return string.Join(' ', checks.Where(check => check.Result != SupportResult.Passed).Select(check => check.NextStep))
             + " Test-BlkSnapshotSupport tells more.";
     }
+
+    private static IEnumerable<SupportCheck> Machine(MachineFiles machine, bool isLoaded)
+    {
+        yield return Kernel(machine);
+        yield return Architecture(machine);
+        yield return FunctionTracer(machine);
+        yield return Privileges(machine);
+        yield return OtherModules(machine, isLoaded);
+        yield return Signatures(machine, isLoaded);
+        yield return KernelModule(machine, isLoaded);
+    }
+
+    private static SupportCheck Simulated(string name) => Pass(name, "Simulated: in a simulation nothing of this machine matters.");
 
     private static SupportCheck Kernel(MachineFiles machine)
     {

@@ -44,6 +44,25 @@ public sealed class SupportTests : CmdletTest
     }
 
     [Fact]
+    public void In_a_simulation_the_machine_does_not_matter()
+    {
+        string[] names = [.. Checks().Select(check => check.Name)];
+        _machine.Unload("veeamblksnap");
+        _machine.Write("/proc/sys/kernel/osrelease", "4.19.0\n");
+        _machine.Write("/proc/sys/kernel/arch", "i686\n");
+        _machine.Write("/proc/sys/kernel/ftrace_enabled", "0\n");
+        _machine.Write("/proc/self/status", "CapEff:\t0000000000000000\n");
+        _machine.Write("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+
+        IReadOnlyList<SupportCheck> checks = Run("Use-BlkSimulation { Test-BlkSnapshotSupport }").Ok().All<SupportCheck>();
+        Assert.Equal(names, checks.Select(check => check.Name));
+        Assert.All(checks, check => Assert.Equal((SupportResult.Passed, string.Empty), (check.Result, check.NextStep)));
+        Assert.All(checks.SkipLast(2), check => Assert.StartsWith("Simulated", check.Message, StringComparison.Ordinal));
+        Assert.True(Run("Use-BlkSimulation { Test-BlkSnapshotSupport -Quiet }").Ok().Single<bool>());
+        Assert.False(Run("Test-BlkSnapshotSupport -Quiet").Ok().Single<bool>());
+    }
+
+    [Fact]
     public void An_untested_kernel_is_a_warning()
     {
         _machine.Write("/proc/sys/kernel/osrelease", "6.18.1\n");
