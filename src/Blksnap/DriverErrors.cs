@@ -130,7 +130,7 @@ internal static class DriverErrors
         [ErrorIds.ChangedBlocksReboot] = new(InvalidData,
             "Take a full backup: a full copy of the image, and keep its ChangeToken for the next one. The history of changes does not outlive a restart."),
         [ErrorIds.StorageInUse] = new(ResourceBusy,
-            "Difference storage overwrites what is there. Name an empty device or range, or a file on the mounted file system; -Force uses a device with old data all the same, but never a device of the snapshot itself: there, name a directory on it instead."),
+            "Difference storage overwrites what is there. Name an empty device or range, or a file on the mounted file system; -Force uses a device with old data, or a range of a device of the snapshot, all the same, but never such a device as a whole: there, name a directory on it instead."),
         [ErrorIds.StorageAboveOrigin] = new(InvalidArgument,
             "Name a place that is not made of a device of the snapshot; \"lsblk -s\" shows what a device is made of. A file on the file system of the device itself is fine."),
         [ErrorIds.StorageAfterTake] = new(ResourceBusy,

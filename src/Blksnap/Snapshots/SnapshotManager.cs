@@ -18,7 +18,7 @@ public sealed record SnapshotRequest
     /// <summary>The snapshot asks for more storage when this many bytes are free; null for the usual mark of the driver.</summary>
     public long? LowSpaceMark { get; init; }
 
-    /// <summary>Use storage devices that carry a file system or are mounted; make a second snapshot with a driver that may lose the first.</summary>
+    /// <summary>Use storage that carries a file system, is mounted or is a range of a device of the snapshot; make a second snapshot with a driver that may lose the first.</summary>
     public bool Force { get; init; }
 }
 
@@ -226,12 +226,13 @@ public sealed class SnapshotManager
 
     /// <summary>Checks a storage without changing anything.</summary>
     /// <param name="spec">The storage.</param>
-    /// <param name="force">Use devices that carry a file system or are mounted.</param>
+    /// <param name="force">Use devices that carry a file system or are mounted, and ranges of devices of the snapshot.</param>
+    /// <param name="origins">The devices of the snapshot that it is for; null if there is none yet.</param>
     /// <exception cref="BlksnapException">One of the storage error ids.</exception>
-    public void CheckStorage(DiffStorageSpec spec, bool force = false)
+    public void CheckStorage(DiffStorageSpec spec, bool force = false, IReadOnlyCollection<DeviceId>? origins = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        _ = DiffStorageSource.Resolve(spec, _driver, force, []);
+        _ = DiffStorageSource.Resolve(spec, _driver, force, origins ?? []);
     }
 
     /// <summary>
@@ -240,7 +241,7 @@ public sealed class SnapshotManager
     /// </summary>
     /// <param name="id">Its id.</param>
     /// <param name="spec">The storage.</param>
-    /// <param name="force">Use devices that carry a file system or are mounted.</param>
+    /// <param name="force">Use devices that carry a file system or are mounted, and ranges of devices of the snapshot.</param>
     /// <param name="cancellation">Honoured until the driver has something of it.</param>
     /// <returns>The ranges that were added.</returns>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.SnapshotNotFound"/>, or one of the storage error ids.</exception>

@@ -140,6 +140,12 @@ internal sealed class DeviceStorageSource : DiffStorageSource
             return null;
         }
 
+        // A range that is known to be free is fine, and only the user knows: what the snapshot is taken of need not carry anything that shows.
+        if (origins.Contains(device.Id) || device.Partitions.Any(origins.Contains))
+        {
+            return "it is, or contains, a device of the same snapshot, whose data a range of it would overwrite";
+        }
+
         if (device.MountPoints.Count > 0)
         {
             return $"it is mounted at {device.MountPoints[0]}";

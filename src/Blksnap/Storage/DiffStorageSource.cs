@@ -18,7 +18,7 @@ internal abstract class DiffStorageSource
     /// <summary>Checks a storage without changing anything.</summary>
     /// <param name="spec">What the user named.</param>
     /// <param name="driver">The driver.</param>
-    /// <param name="force">Use devices that carry a file system or are mounted.</param>
+    /// <param name="force">Use devices that carry a file system or are mounted, and ranges of devices of the snapshot.</param>
     /// <param name="origins">Devices of the snapshot, which cannot be storage as a whole.</param>
     /// <exception cref="BlksnapException">A storage error id.</exception>
     public static DiffStorageSource Resolve(DiffStorageSpec spec, BlksnapDriver driver, bool force, IReadOnlyCollection<DeviceId> origins)

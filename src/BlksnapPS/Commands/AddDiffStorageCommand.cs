@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 using Blksnap;
+using Blksnap.Abi;
 using Blksnap.Snapshots;
 using Blksnap.Storage;
 using BlksnapPS.Completers;
@@ -32,7 +33,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     [ValidateRange(ValidateRangeKind.Positive)]
     public long Size { get; set; }
 
-    /// <summary>Use storage devices that carry a file system or are mounted.</summary>
+    /// <summary>Use storage devices that carry a file system or are mounted, and ranges of devices of the snapshot.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -44,21 +45,22 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     protected override void ProcessRecord()
     {
         SnapshotManager manager = new(Driver);
-        if (!Attempt(Id, () => Ask(() => manager.Get(Id))))
+        IReadOnlyList<DeviceId> origins = [];
+        if (!Attempt(Id, () => origins = [.. Ask(() => manager.Get(Id)).Devices.Select(device => device.Device)]))
         {
             return;
         }
 
         foreach (string path in Path)
         {
-            Attempt(path, () => Add(manager, path));
+            Attempt(path, () => Add(manager, origins, path));
         }
     }
 
-    private void Add(SnapshotManager manager, string path)
+    private void Add(SnapshotManager manager, IReadOnlyList<DeviceId> origins, string path)
     {
         DiffStorageSpec spec = DiffStorageSpec.Parse(path, Size == 0 ? null : Size);
-        Ask(() => manager.CheckStorage(spec, Force));
+        Ask(() => manager.CheckStorage(spec, Force, origins));
         if (!ShouldProcess($"snapshot {Id}", $"Add difference storage on {spec}"))
         {
             return;

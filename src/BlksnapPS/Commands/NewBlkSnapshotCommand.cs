@@ -42,7 +42,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
     [ValidateRange(ValidateRangeKind.Positive)]
     public long DiffStorageSize { get; set; }
 
-    /// <summary>Use storage devices that carry a file system or are mounted.</summary>
+    /// <summary>Use storage devices that carry a file system or are mounted, and ranges of devices of the snapshot.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

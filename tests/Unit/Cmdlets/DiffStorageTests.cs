@@ -79,6 +79,18 @@ public sealed class DiffStorageTests : CmdletTest
     }
 
     [Fact]
+    public void A_range_of_a_device_of_the_snapshot_needs_Force_already_when_it_is_asked_what_would_be_done()
+    {
+        Run("New-BlkSnapshot /dev/fake1 -DiffStorage /dev/fake1:0+8MiB -WhatIf").Error("StorageInUse", ErrorCategory.ResourceBusy);
+        Snapshot snapshot = Take("/dev/fake1", "/dev/store:0+32MiB");
+        Run($"Add-DiffStorage {snapshot.Id} /dev/fake1:0+8MiB -WhatIf").Error("StorageInUse", ErrorCategory.ResourceBusy);
+        Run($"Add-DiffStorage {snapshot.Id} /dev/fake1:0+8MiB").Error("StorageInUse", ErrorCategory.ResourceBusy);
+        Assert.Equal(32 * MiB, Run("Get-DiffStorage").Ok().Single<DiffStorage>().Capacity);
+        Run($"Add-DiffStorage {snapshot.Id} /dev/fake1:0+8MiB -Force").Ok();
+        Assert.Equal(40 * MiB, Run("Get-DiffStorage").Ok().Single<DiffStorage>().Capacity);
+    }
+
+    [Fact]
     public void A_read_only_device_is_refused()
     {
         Snapshot snapshot = Take();

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+using Blksnap;
+using Blksnap.Abi;
+using Blksnap.Devices;
+using Blksnap.Snapshots;
+using Blksnap.Storage;
+
+namespace Unit.Library;
+
+/// <summary>Devices and ranges of devices as storage: what is taken for one, and which are refused.</summary>
+public sealed class DeviceStorageTests : IDisposable
+{
+    private const long Size = 64 << 20;
+
+    private readonly SimulatedDriver _fake = new();
+    private readonly BlksnapDriver _driver = BlksnapDriver.Open();
+    private readonly SnapshotManager _manager;
+    private readonly BlockDevice _origin;
+
+    public DeviceStorageTests()
+    {
+        _manager = new SnapshotManager(_driver);
+        _origin = _fake.AddDevice("/dev/fake0", Size);
+    }
+
+    public void Dispose()
+    {
+        _driver.Dispose();
+        _fake.Dispose();
+    }
+
+    [Fact]
+    public void RangeOfAnOriginIsUsedOnlyByForce()
+    {
+        BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
+        BlockDevice part = _fake.AddDevice("/dev/disk1", Size / 2, null, device => device with { IsPartition = true, Disk = disk.Id });
+        _fake.ChangeDevice(disk.Id, device => device with { Partitions = [part.Id] });
+        _fake.AddDevice("/dev/store", Size);
+        Snapshot snapshot = _manager.Create(
+            new SnapshotRequest { Devices = [_origin, part], Storage = [DiffStorageSpec.Parse("/dev/store")] });
+        DeviceId[] origins = [_origin.Id, part.Id];
+        foreach (string text in new[] { "/dev/fake0:0+8M", "/dev/disk1:0+8M", "/dev/disk:0+8M" })
+        {
+            DiffStorageSpec spec = DiffStorageSpec.Parse(text);
+            foreach (Action action in new Action[] { () => _manager.CheckStorage(spec, origins: origins), () => _manager.AddStorage(snapshot.Id, spec) })
+            {
+                BlksnapException e = Assert.Throws<BlksnapException>(action);
+                Assert.Equal(ErrorIds.StorageInUse, e.ErrorId);
+                Assert.Contains("device of the same snapshot", e.Message, StringComparison.Ordinal);
+            }
+
+            _manager.CheckStorage(spec, force: true, origins);
+            Assert.Single(_manager.AddStorage(snapshot.Id, spec, force: true));
+        }
+    }
+}
