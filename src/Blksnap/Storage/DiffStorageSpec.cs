@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Blksnap.Abi;
+using Blksnap.Devices;
 
 namespace Blksnap.Storage;
 
@@ -22,7 +23,7 @@ public sealed partial record DiffStorageSpec
 
     /// <summary>
     /// Reads <c>PATH</c> or <c>PATH:OFFSET+LENGTH</c>. Numbers are bytes or carry a unit: K, KB, KiB, M, G, T, all powers of 1024.
-    /// A path that exists as it stands is never taken apart.
+    /// A path that exists as it stands is never taken apart. What is no range but begins with a device and a colon is refused.
     /// </summary>
     /// <param name="text">For example <c>/dev/vdc:0+64MiB</c>.</param>
     /// <param name="size">Bytes, where the text gives no length; null for the default.</param>
@@ -36,10 +37,18 @@ public sealed partial record DiffStorageSpec
             throw Invalid(text, "The size has to be more than zero.");
         }
 
-        Match match = RangePattern().Match(text);
-        if (!match.Success || File.Exists(text) || Directory.Exists(text))
+        // A simulated device need not be a file.
+        if (File.Exists(text) || Directory.Exists(text) || BlockDevices.TryFromPath(text) is not null)
         {
             return new DiffStorageSpec { Path = text, Length = size };
+        }
+
+        Match match = RangePattern().Match(text);
+        if (!match.Success)
+        {
+            return BeginsWithDevice(text)
+                ? throw Invalid(text, "A range of a device is <device>:<offset>+<length>, for example /dev/sdb:1GiB+4GiB, in whole numbers.")
+                : new DiffStorageSpec { Path = text, Length = size };
         }
 
         long length = ParseSize(match.Groups["length"].Value, text);
@@ -57,6 +66,10 @@ public sealed partial record DiffStorageSpec
     /// <returns>For example <c>/dev/vdc:0+67108864</c>.</returns>
     public override string ToString()
         => Offset is { } offset ? string.Create(CultureInfo.InvariantCulture, $"{Path}:{offset}+{Length}") : Path;
+
+    // Who writes a colon after a device means a range of it, however mistyped, and no file of that name. There are colons in paths of devices.
+    private static bool BeginsWithDevice(string text)
+        => Enumerable.Range(1, text.Length - 1).Any(end => text[end] == ':' && BlockDevices.TryFromPath(text[..end]) is not null);
 
     private static long ParseSize(string number, string text)
     {

@@ -90,6 +90,24 @@ public sealed class DiffStorageTests : CmdletTest
         Assert.Equal(40 * MiB, Run("Get-DiffStorage").Ok().Single<DiffStorage>().Capacity);
     }
 
+    [Theory]
+    [InlineData("/dev/store:0+1.5MiB")]
+    [InlineData("store:0-1MB")]
+    [InlineData("store:+1MB")]
+    [InlineData("store:0")]
+    public void A_mistyped_range_is_no_file(string text)
+    {
+        Snapshot snapshot = Take("/dev/fake0", "/dev/store:0+32MiB");
+        foreach (string size in new[] { string.Empty, "Size 1MB" })
+        {
+            ErrorRecord error = Run($"Add-DiffStorage {snapshot.Id} '{text}' {(size.Length > 0 ? "-" + size : size)}")
+                .Error("StorageInvalid", ErrorCategory.InvalidArgument);
+            Assert.Contains("/dev/sdb:1GiB+4GiB", error.Exception.Message, StringComparison.Ordinal);
+            Run($"New-BlkSnapshot /dev/fake1 -DiffStorage '{text}' {(size.Length > 0 ? "-DiffStorage" + size : size)}")
+                .Error("StorageInvalid", ErrorCategory.InvalidArgument);
+        }
+    }
+
     [Fact]
     public void A_read_only_device_is_refused()
     {

@@ -53,4 +53,37 @@ public sealed class DeviceStorageTests : IDisposable
             Assert.Single(_manager.AddStorage(snapshot.Id, spec, force: true));
         }
     }
+
+    [Theory]
+    [InlineData(":0+1.5MiB")]
+    [InlineData(":0-1MB")]
+    [InlineData(":+1MB")]
+    [InlineData(":0")]
+    [InlineData(":")]
+    [InlineData(":0:1MB")]
+    [InlineData(":0+1MB ")]
+    [InlineData(":0+1MX")]
+    public void MistypedRangeOfADeviceIsRefused(string range)
+    {
+        const string Path = "/dev/disk/by-path/pci-0000:00:1f.2-ata-1";
+        _fake.AddDevice(Path, Size);
+        foreach (long? size in new long?[] { null, 1 << 20 })
+        {
+            BlksnapException e = Assert.Throws<BlksnapException>(() => DiffStorageSpec.Parse(Path + range, size));
+            Assert.Equal(ErrorIds.StorageInvalid, e.ErrorId);
+            Assert.Contains("<device>:<offset>+<length>, for example /dev/sdb:1GiB+4GiB", e.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void PathOfADeviceIsThatDeviceWhateverIsInIt()
+    {
+        _fake.AddDevice("/dev/disk", Size);
+        foreach (string path in new[] { "/dev/disk:0", "/dev/disk:0+1M" })
+        {
+            _fake.AddDevice(path, Size);
+            DiffStorageSpec spec = DiffStorageSpec.Parse(path);
+            Assert.Equal((path, null), (spec.Path, spec.Offset));
+        }
+    }
 }
