@@ -7,7 +7,7 @@ A backup runbook: block copies of mounted devices, full the first time, then onl
 Takes one snapshot of all devices, brings the copy of each in the destination up to date, and removes the snapshot.
 Beside each copy lies its token, which says how far it is. It is written once the copy is complete and on the disk: a full copy
 that broke off has none and is made again in full, an increment that broke off is repeated from the token before. Where the
-history of changes does not reach back to the token (a restart, for example), the copy is made in full again.
+history of changes does not reach back to the token (a restart, for example), or the token is damaged, the copy is made in full again.
 
 .EXAMPLE
 ./examples/Backup.ps1 -DevicePath /dev/vda, /dev/vdb1 -Destination /srv/backup -DiffStorage /dev/vdc
@@ -51,7 +51,8 @@ function Write-Durable {
   }
 }
 
-# The token of a copy; nothing if the copy is not whole.
+# The token of a copy; nothing if the copy is not whole. What is left of a damaged file may be JSON of any kind, and who calls this may
+# have strict mode on: a property is asked for before it is read.
 function Read-Token {
   param([string] $Path, [string] $Copy)
   if ((Test-Path -LiteralPath $Path) -and (Test-Path -LiteralPath $Copy)) {
@@ -61,7 +62,12 @@ function Read-Token {
     catch {
       return
     }
-    if ($token.Generation -and $token.Size -eq (Get-Item -LiteralPath $Copy).Length) {
+    if ($null -eq $token) {
+      return
+    }
+    $generation = $token.PSObject.Properties['Generation']
+    $size = $token.PSObject.Properties['Size']
+    if ($generation -and $generation.Value -and $size -and $size.Value -eq (Get-Item -LiteralPath $Copy).Length) {
       $token
     }
   }
@@ -80,10 +86,16 @@ try {
         $ranges = @(Get-ChangedBlocks $device -Since $token)
       }
       catch {
-        if ($_.FullyQualifiedErrorId -notlike 'ChangedBlocks*') {
+        # With a token that is damaged, or older than the history, there is nothing to go on from.
+        if ($_.FullyQualifiedErrorId -like 'ChangeTokenInvalid,*') {
+          Write-Warning "$tokenPath is damaged, so a full backup of $device is made. $($_.Exception.Message)"
+        }
+        elseif ($_.FullyQualifiedErrorId -like 'ChangedBlocks*') {
+          Write-Warning $_.Exception.Message
+        }
+        else {
           throw
         }
-        Write-Warning $_.Exception.Message
       }
     }
     $kind = 'Incremental'

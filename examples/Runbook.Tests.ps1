@@ -56,6 +56,43 @@ Describe 'The backup runbook' {
     }
   }
 
+  It 'copies everything again, and says so, when its token is damaged: <Text>' -ForEach @(
+    @{ Text = '{"Generation":"x","Size":16777216}' }
+    @{ Text = '{"Generation":"5d7a1c1e-9a34-4a53-8f19-3b0f6a1d2c47","Size":16777216}' }
+    @{ Text = '{"Generation":"5d7a1c1e-9a34-4a53-8f19-3b0f6a1d2c47","SnapshotNumber":0,"Size":16777216}' }
+  ) {
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      $first = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      Set-Content "$($first.Copy).token" $Text
+      $next = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath -WarningVariable warned -WarningAction SilentlyContinue
+      $next.Kind | Should -Be 'Full'
+      "$warned" | Should -Match 'damaged'
+      $last = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $last.Kind | Should -Be 'Incremental'
+    }
+  }
+
+  It 'copies everything again in strict mode, whatever is left of its token: <Text>' -ForEach @(
+    @{ Text = '' }
+    @{ Text = 'null' }
+    @{ Text = '[]' }
+    @{ Text = '{}' }
+    @{ Text = '5' }
+    @{ Text = '"x"' }
+  ) {
+    Set-StrictMode -Version Latest
+    Use-BlkSimulation { param($Simulation)
+      $data, $store = Add-BlkSimulationDisk data, store -Size 16MB
+      $copies = New-Item "$($Simulation.Folder)/copies" -ItemType Directory
+      $first = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      Set-Content "$($first.Copy).token" $Text
+      $next = & $runbook -DevicePath $data.DevicePath -Destination $copies -DiffStorage $store.DevicePath
+      $next.Kind | Should -Be 'Full'
+    }
+  }
+
   It 'leaves no snapshot behind when the disk is pulled out' {
     Use-BlkSimulation { param($Simulation)
       $data, $store = Add-BlkSimulationDisk data, store -Size 16MB

@@ -64,4 +64,24 @@ Describe 'examples/Backup.ps1' {
     (& $script $origin $destination $storage).Kind | Should -Be 'Full'
     (& $script $origin $destination $storage).Kind | Should -Be 'Incremental'
   }
+
+  It 'copies in full again, and says so, when its token has become another one' {
+    $null = & $script $origin $destination $storage
+    foreach ($text in '{"Generation":"x","Size":33554432}', '{"Generation":"5d7a1c1e-9a34-4a53-8f19-3b0f6a1d2c47","SnapshotNumber":0,"Size":33554432}') {
+      Set-Content $destination/$copyName.token $text
+      $again = & $script $origin $destination $storage -WarningVariable warned -WarningAction SilentlyContinue
+      $again.Kind | Should -Be 'Full'
+      "$warned" | Should -Match 'damaged'
+      (& $script $origin $destination $storage).Kind | Should -Be 'Incremental'
+    }
+  }
+
+  It 'copies in full again in strict mode, whatever is left of its token' {
+    Set-StrictMode -Version Latest
+    $null = & $script $origin $destination $storage
+    foreach ($text in '', 'null', '[]', '{}', '5', '"x"') {
+      Set-Content $destination/$copyName.token $text
+      (& $script $origin $destination $storage).Kind | Should -Be 'Full'
+    }
+  }
 }
