@@ -17,6 +17,8 @@ internal sealed class DeviceStorageSource : DiffStorageSource
     // The unused end begins at a whole page, whatever size pages have: it is overwritten through the page cache.
     private const long MarginAlignment = 64 << 10;
 
+    private const long SmallestCopy = 4096;
+
     private readonly BlockDevice _device;
     private readonly ByteRange _range;
     private readonly IReadOnlyList<ByteRange> _margins;
@@ -40,6 +42,18 @@ internal sealed class DeviceStorageSource : DiffStorageSource
             throw new BlksnapException(
                 ErrorIds.StorageTooSmall,
                 $"{device.Path} is too small for difference storage: {Margin} bytes at each end stay unused.",
+                string.Empty,
+                Errno.ENOSPC,
+                device.Path);
+        }
+
+        // Less than what the driver copies at a time is never used: the image would be lost at the first write.
+        long minimum = Math.Max(SmallestCopy, device.LogicalBlockSize);
+        if (length < minimum)
+        {
+            throw new BlksnapException(
+                ErrorIds.StorageTooSmall,
+                $"{length} bytes of {device.Path} are too small for difference storage: the least is {minimum} bytes.",
                 string.Empty,
                 Errno.ENOSPC,
                 device.Path);

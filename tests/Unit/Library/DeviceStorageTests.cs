@@ -55,6 +55,30 @@ public sealed class DeviceStorageTests : IDisposable
     }
 
     [Theory]
+    [InlineData("/dev/store:0+1K", null)]
+    [InlineData("/dev/store:0+3584", null)]
+    [InlineData("/dev/store", 1024L)]
+    public void StorageBelowAPageIsTooSmall(string text, long? size)
+    {
+        _fake.AddDevice("/dev/store", Size);
+        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse(text, size)));
+        Assert.Equal(ErrorIds.StorageTooSmall, e.ErrorId);
+        Assert.Contains("4096", e.Message, StringComparison.Ordinal);
+        _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store:512+4096"));
+    }
+
+    [Theory]
+    [InlineData(8192, "/dev/store:0+4096", ErrorIds.StorageTooSmall)]
+    [InlineData(8192, "/dev/store:0+8192", null)]
+    [InlineData(512, "/dev/store:0+4096", null)]
+    public void StorageIsNoSmallerThanABlockOfItsDevice(int block, string text, string? errorId)
+    {
+        _fake.AddDevice("/dev/store", Size, null, device => device with { LogicalBlockSize = block });
+        BlksnapException? e = Record.Exception(() => _manager.CheckStorage(DiffStorageSpec.Parse(text))) as BlksnapException;
+        Assert.Equal(errorId, e?.ErrorId);
+    }
+
+    [Theory]
     [InlineData(":0+1.5MiB")]
     [InlineData(":0-1MB")]
     [InlineData(":+1MB")]
