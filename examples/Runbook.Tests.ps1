@@ -4,8 +4,11 @@
 
 Describe 'The backup runbook' {
   BeforeAll {
+    # Neither loaded nor installed: as built in a clone of the project.
     if (-not (Get-Command Use-BlkSimulation -ErrorAction Ignore)) {
-      Import-Module $($env:BLKSNAP_PS_MODULE ?? 'BlksnapPS')
+      $built = "$PSScriptRoot/../out/module/BlksnapPS/BlksnapPS.psd1"
+      $module = $env:BLKSNAP_PS_MODULE ? $env:BLKSNAP_PS_MODULE : (Test-Path $built) ? $built : 'BlksnapPS'
+      Import-Module $module -ErrorAction Stop
     }
     $runbook = "$PSScriptRoot/Backup.ps1"
   }

@@ -25,3 +25,14 @@ for expected in 'Describing passing' '[+] doubles 5 to 10' '[-] by assertion' 'E
     not_ok "detailed output has: $expected" "$(tail -n 5 "$work/out")"
   fi
 done
+
+# The example as it lies in a clone: the module of the clone is imported, unless one is installed.
+mkdir -p "$work/clone/examples" "$work/clone/out/module/BlksnapPS"
+cp "$root"/examples/*.ps1 "$work/clone/examples"
+echo 'function Use-BlkSimulation { }' >"$work/clone/out/module/BlksnapPS/BlksnapPS.psm1"
+echo "@{ RootModule = 'BlksnapPS.psm1'; ModuleVersion = '1.0'; FunctionsToExport = 'Use-BlkSimulation' }" >"$work/clone/out/module/BlksnapPS/BlksnapPS.psd1"
+check 'the runbook test takes the module of its clone' 0 'Passed' env -u BLKSNAP_PS_MODULE "$pwshw" -NoProfile -Command \
+  "(Invoke-Pester '$work/clone/examples/Runbook.Tests.ps1' -Output None -PassThru).Result"
+rm -r "$work/clone/out"
+check 'the runbook test fails where there is no module' 0 'Failed' env -u BLKSNAP_PS_MODULE "$pwshw" -NoProfile -Command \
+  "(Invoke-Pester '$work/clone/examples/Runbook.Tests.ps1' -Output None -PassThru).Result"
