@@ -36,3 +36,11 @@ check 'the runbook test takes the module of its clone' 0 'Passed' env -u BLKSNAP
 rm -r "$work/clone/out"
 check 'the runbook test fails where there is no module' 0 'Failed' env -u BLKSNAP_PS_MODULE "$pwshw" -NoProfile -Command \
   "(Invoke-Pester '$work/clone/examples/Runbook.Tests.ps1' -Output None -PassThru).Result"
+
+check 'without Pester the tests end with a sentence' 1 '' "$pwshw" -NoProfile -Command \
+  "\$env:PSModulePath = '$work/none'; & '$root/tools/test/Pester.ps1' -Results '$work/none.json' -Path '$known'; exit \$LASTEXITCODE"
+if [ "$(wc -l <"$work/err")" = 1 ] && grep -q '^These tests need Pester 5,' "$work/err"; then
+  ok 'without Pester the tests say so in one line'
+else
+  not_ok 'without Pester the tests say so in one line' "$(head -c 400 "$work/err")"
+fi

@@ -8,6 +8,12 @@ param(
 )
 
 $ErrorActionPreference = 'Stop'
+
+# The host of this project brings a stand-in of that version; a pwsh may have an older one, which reads these tests differently, or none.
+if (-not (Import-Module Pester -MinimumVersion 5.0 -PassThru -ErrorAction Ignore)) {
+  [Console]::Error.WriteLine('These tests need Pester 5, which is not installed for this PowerShell: "Install-Module Pester -MinimumVersion 5.0" installs it, and pwshw with BLKSNAP_PWSH=own does without.')
+  exit 1
+}
 if ($Simulation) {
   Import-Module $env:BLKSNAP_PS_MODULE
   $files = @('Snapshot', 'ChangedBlocks', 'Event' | ForEach-Object { "$PSScriptRoot/../../tests/Pester/$_.Tests.ps1" }) + "$PSScriptRoot/../../examples"
