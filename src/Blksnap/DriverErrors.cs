@@ -163,6 +163,8 @@ internal static class DriverErrors
             "Get-DiffStorageAutoExtend shows it; Disable-DiffStorageAutoExtend ends it, in the process that does it."),
         [ErrorIds.AutoExtendNeedsDirectory] = new(InvalidArgument,
             "Name a directory on ext4 or xfs with -DiffStorage, alone or beside other places; -DiffStorageSize says how much of it is used at once."),
+        [ErrorIds.AutoExtendMaximumTooSmall] = new(LimitsExceeded,
+            "Give a larger -MaximumSize, which is that of the whole difference storage; or have a new snapshot begin with less, with -DiffStorageSize or a range of a device."),
         [ErrorIds.AutoExtendNotActive] = new(ObjectNotFound,
             "Get-DiffStorageAutoExtend shows which snapshots are extended, and by which process."),
         [ErrorIds.StorageInvalid] = new(InvalidArgument,

@@ -106,6 +106,9 @@ public static class ErrorIds
     /// <summary>Automatic extension without a directory to make files in.</summary>
     public const string AutoExtendNeedsDirectory = nameof(AutoExtendNeedsDirectory);
 
+    /// <summary>The difference storage has, or would begin with, as much as it may have with its automatic extension, or more.</summary>
+    public const string AutoExtendMaximumTooSmall = nameof(AutoExtendMaximumTooSmall);
+
     /// <summary>This process does not extend the difference storage of the snapshot.</summary>
     public const string AutoExtendNotActive = nameof(AutoExtendNotActive);
 

@@ -9,7 +9,8 @@ namespace Blksnap.Snapshots;
 internal sealed class AutoExtender
 {
     // Less is not worth a file.
-    private const long SmallestStep = 1 << 20;
+    internal const long SmallestStep = 1 << 20;
+
     private const int KeptSteps = 1000;
 
     // A storage that fills fast is extended by what it takes in this time, so that the thread is not outrun by its own overhead.

@@ -35,6 +35,53 @@ public static class AutoExtension
         HeldDevices.CheckOrigins(StorageFile.DeviceOf(directory), directory, origins);
     }
 
+    /// <summary>Checks an extension of a snapshot that is there, without changing anything.</summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="directory">The directory that files are to be made in.</param>
+    /// <param name="maximumSize">Bytes that the difference storage may have.</param>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <exception cref="BlksnapException"><see cref="ErrorIds.AutoExtendMaximumTooSmall"/>, or a storage error id.</exception>
+    public static void Check(BlksnapDriver driver, string directory, long maximumSize, Snapshot snapshot)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        Check(driver, directory, maximumSize, [.. snapshot.Devices.Select(device => device.Device)]);
+        if (snapshot.StorageCapacity is { } capacity && maximumSize - capacity < AutoExtender.SmallestStep)
+        {
+            throw MaximumTooSmall(
+                $"The difference storage of snapshot {snapshot.Id} has {capacity} bytes already, so with a maximum of {maximumSize} it would never be extended.",
+                snapshot.Id.ToString());
+        }
+    }
+
+    /// <summary>Checks that a snapshot would not begin with more storage than it may have. Changes nothing.</summary>
+    /// <param name="plan">What the snapshot would be made of.</param>
+    /// <param name="maximumSize">Bytes that the difference storage may have.</param>
+    /// <exception cref="BlksnapException"><see cref="ErrorIds.AutoExtendMaximumTooSmall"/>.</exception>
+    public static void Check(SnapshotPlan plan, long maximumSize)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Capacity > maximumSize)
+        {
+            throw MaximumTooSmall(
+                $"The difference storage would begin with {plan.Capacity} bytes, and may have {maximumSize} at most.",
+                string.Join(", ", plan.Storage.Select(storage => storage.Path)));
+        }
+    }
+
+    /// <summary>The storage that a snapshot begins with: where nobody says how long the file in a directory is to be, no longer than the maximum.</summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="spec">What the user named.</param>
+    /// <param name="maximumSize">Bytes that the difference storage may have.</param>
+    /// <returns>The same with a length, if it is a directory without one.</returns>
+    public static DiffStorageSpec Limit(BlksnapDriver driver, DiffStorageSpec spec, long maximumSize)
+    {
+        ArgumentNullException.ThrowIfNull(driver);
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Length is null && Directory.Exists(spec.Path)
+            ? spec with { Length = Math.Min(DiffStorageSource.DefaultFileLength(driver.Info), maximumSize) }
+            : spec;
+    }
+
     /// <summary>
     /// Begins to extend the difference storage of a snapshot. If less is free than the driver asks for, the first extension is made before
     /// this returns. Requests: those of <see cref="SnapshotManager.AddStorage"/> and <see cref="EventReader.Subscribe"/>.
@@ -45,13 +92,33 @@ public static class AutoExtension
     /// <param name="stepSize">Bytes added at a time at least; null for as many as the driver asks for.</param>
     /// <returns>The record so far.</returns>
     /// <exception cref="BlksnapException">
-    /// <see cref="ErrorIds.SnapshotNotFound"/>, <see cref="ErrorIds.AutoExtendActive"/>, or a storage error id.
+    /// <see cref="ErrorIds.SnapshotNotFound"/>, <see cref="ErrorIds.AutoExtendActive"/>, <see cref="ErrorIds.AutoExtendMaximumTooSmall"/>,
+    /// or a storage error id.
     /// </exception>
     public static DiffStorageAutoExtend Enable(Guid id, string directory, long maximumSize, long? stepSize = null)
     {
-        using BlksnapDriver driver = BlksnapDriver.Open();
-        Snapshot snapshot = new SnapshotManager(driver).Get(id);
-        Check(driver, directory, maximumSize, [.. snapshot.Devices.Select(device => device.Device)]);
+        using (BlksnapDriver driver = BlksnapDriver.Open())
+        {
+            Check(driver, directory, maximumSize, new SnapshotManager(driver).Get(id));
+        }
+
+        return Begin(id, directory, maximumSize, stepSize);
+    }
+
+    /// <summary>As <see cref="Enable"/>, for a snapshot that was made just now: one that began with its maximum size has a record that says so.</summary>
+    /// <param name="snapshot">The snapshot.</param>
+    /// <param name="directory">The directory that files are made in, which was checked.</param>
+    /// <param name="maximumSize">Bytes that the whole difference storage of the snapshot may have.</param>
+    /// <returns>The record so far.</returns>
+    /// <exception cref="BlksnapException">Those of <see cref="Enable"/>, without <see cref="ErrorIds.AutoExtendMaximumTooSmall"/>.</exception>
+    public static DiffStorageAutoExtend EnableNew(Snapshot snapshot, string directory, long maximumSize)
+    {
+        ArgumentNullException.ThrowIfNull(snapshot);
+        return Begin(snapshot.Id, directory, maximumSize, null);
+    }
+
+    private static DiffStorageAutoExtend Begin(Guid id, string directory, long maximumSize, long? stepSize)
+    {
         AutoExtendStore store = new();
         AutoExtender extender = new(
             new DiffStorageAutoExtend
@@ -145,6 +212,9 @@ public static class AutoExtension
 
         return [.. records.Values.OrderBy(record => record.StartTime)];
     }
+
+    private static BlksnapException MaximumTooSmall(string message, string target)
+        => new(ErrorIds.AutoExtendMaximumTooSmall, message, string.Empty, Errno.ENOSPC, target);
 
     private static bool IsOpen(DiffStorageAutoExtend record) => record.State is AutoExtendState.Active or AutoExtendState.AtMaximum;
 

@@ -44,7 +44,7 @@ public sealed class EnableDiffStorageAutoExtendCommand : BlksnapCommand
     {
         string directory = GetUnresolvedProviderPathFromPSPath(Directory);
         Snapshot snapshot = Ask(() => new SnapshotManager(Driver).Get(Id));
-        Ask(() => AutoExtension.Check(Driver, directory, MaximumSize, [.. snapshot.Devices.Select(device => device.Device)]));
+        Ask(() => AutoExtension.Check(Driver, directory, MaximumSize, snapshot));
         if (!ShouldProcess($"snapshot {Id}", $"Extend the difference storage in {directory} up to {DisplayText.Size(MaximumSize)}"))
         {
             return;

@@ -104,12 +104,17 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
             SnapshotRequest request = new()
             {
                 Devices = _devices,
-                Storage = [.. DiffStorage.Select(text => DiffStorageSpec.Parse(text, DiffStorageSize == 0 ? null : DiffStorageSize))],
+                Storage = [.. DiffStorage.Select(Specify)],
                 LowSpaceMark = LowSpaceMark == 0 ? null : LowSpaceMark,
                 Force = Force,
             };
             SnapshotPlan plan = Ask(() => manager.Plan(request));
             string? directory = AutoExtend ? Ask(() => FindDirectory(request)) : null;
+            if (AutoExtend)
+            {
+                AutoExtension.Check(plan, MaximumSize);
+            }
+
             if (ShouldProcess(
                 PlanText.Describe(plan),
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
@@ -118,6 +123,12 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 WriteObject(DetachedWork.Run(() => Make(request, directory, PipelineStopToken), Unmake, PipelineStopToken));
             }
         });
+    }
+
+    private DiffStorageSpec Specify(string text)
+    {
+        DiffStorageSpec spec = DiffStorageSpec.Parse(text, DiffStorageSize == 0 ? null : DiffStorageSize);
+        return AutoExtend ? AutoExtension.Limit(Driver, spec, MaximumSize) : spec;
     }
 
     private string FindDirectory(SnapshotRequest request)
@@ -151,7 +162,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
     {
         try
         {
-            _ = AutoExtension.Enable(snapshot.Id, directory, MaximumSize);
+            _ = AutoExtension.EnableNew(snapshot, directory, MaximumSize);
             return manager.Get(snapshot.Id);
         }
         catch

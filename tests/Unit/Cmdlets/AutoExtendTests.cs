@@ -100,6 +100,46 @@ public sealed class AutoExtendTests : CmdletTest
     }
 
     [ExtentFact]
+    public void A_snapshot_does_not_begin_with_more_than_its_maximum()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Run($"New-BlkSnapshot /dev/fake0 -DiffStorage {folder.Path} -AutoExtend -MaximumSize 8MB").Ok().Single<Snapshot>();
+        Assert.Equal(8 * MiB, snapshot.StorageCapacity);
+        Assert.Equal((AutoExtendState.AtMaximum, 0L), (Record(snapshot.Id).State, Record(snapshot.Id).AddedBytes));
+    }
+
+    [ExtentFact]
+    public void A_snapshot_that_would_begin_with_more_than_its_maximum_is_refused_before_anything_is_made()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        foreach (string storage in new[] { $"{folder.Path} -DiffStorageSize 16MB", $"{folder.Path}, /dev/store:0+1MiB", $"{folder.Path}, /dev/store:0+1MiB -WhatIf" })
+        {
+            ErrorRecord error = Run($"New-BlkSnapshot /dev/fake0 -AutoExtend -MaximumSize 8MB -DiffStorage {storage}")
+                .Error("AutoExtendMaximumTooSmall", ErrorCategory.LimitsExceeded);
+            Assert.Contains("-DiffStorageSize", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(Driver.MutatingRequests);
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
+    }
+
+    [ExtentFact]
+    public void A_maximum_that_the_storage_has_already_is_refused()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        Snapshot snapshot = Take(storage: "/dev/store:0+16MiB");
+        foreach (string size in new[] { "8MB", "16MB", "16MB -WhatIf" })
+        {
+            Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} {size}").Error("AutoExtendMaximumTooSmall", ErrorCategory.LimitsExceeded);
+        }
+
+        Assert.Empty(Run("Get-DiffStorageAutoExtend").Ok().Output);
+        BlksnapException refused = Assert.Throws<BlksnapException>(() => Blksnap.Snapshots.AutoExtension.Enable(snapshot.Id, folder.Path, 16 * MiB));
+        Assert.Equal(ErrorIds.AutoExtendMaximumTooSmall, refused.ErrorId);
+        Run($"Enable-DiffStorageAutoExtend -Id {snapshot.Id} {folder.Path} 17MB").Ok();
+    }
+
+    [ExtentFact]
     public void Trying_out_changes_nothing()
     {
         using TemporaryFolder folder = ExtentFolder.Create();
