@@ -9,7 +9,10 @@ namespace BlksnapPS;
 internal static class PlanText
 {
     /// <summary>The whole plan, a sentence a line.</summary>
-    public static string Describe(SnapshotPlan plan)
+    /// <param name="plan">The plan.</param>
+    /// <param name="directory">Where files are made to extend the storage; null if it is not extended.</param>
+    /// <param name="maximumSize">Bytes that the storage may have then.</param>
+    public static string Describe(SnapshotPlan plan, string? directory = null, long maximumSize = 0)
     {
         List<string> lines = [$"Take one snapshot of {DisplayText.List(plan.Devices.Select(device => device.DevicePath))}."];
         foreach (PlannedDevice device in plan.Devices)
@@ -22,8 +25,14 @@ internal static class PlanText
         }
 
         lines.AddRange(plan.Storage.Select(Storage));
+        if (directory is not null)
+        {
+            lines.Add(Extension(plan, directory, maximumSize));
+        }
+
         lines.AddRange(plan.Devices.Select(device => $"Estimate   {device.DevicePath} needs {Rate(device.Rate)}."));
-        lines.Add(Outlook(plan));
+        lines.Add(directory is null ? Outlook(plan, plan.Capacity, "add more when the LowSpace event comes")
+            : Outlook(plan, Math.Max(plan.Capacity, maximumSize), "more than that is not added"));
         return string.Join("\n  ", lines);
     }
 
@@ -60,6 +69,11 @@ internal static class PlanText
         };
     }
 
+    private static string Extension(SnapshotPlan plan, string directory, long maximumSize)
+        => plan.Capacity < maximumSize
+            ? $"Storage    it is extended with files in {directory} when it runs low, up to {DisplayText.Size(maximumSize)} in all, for as long as this process lives."
+            : $"Storage    it is not extended: it begins with the maximum of {DisplayText.Size(maximumSize)}.";
+
     private static string Rate(ChangeRate? rate) => rate switch
     {
         null => "an amount that nobody can tell yet: it is new, and nothing was written to it",
@@ -69,16 +83,16 @@ internal static class PlanText
             + $"{DisplayText.Duration(rate.Time)} ago, blocks written again included",
     };
 
-    private static string Outlook(SnapshotPlan plan)
+    private static string Outlook(SnapshotPlan plan, long bytes, string advice)
     {
-        string capacity = DisplayText.Size(plan.Capacity);
+        string capacity = DisplayText.Size(bytes);
         if (plan.BytesPerHour is not { } rate)
         {
-            return $"Estimate   how long {capacity} last cannot be told; add more when the LowSpace event comes.";
+            return $"Estimate   how long {capacity} last cannot be told; {advice}.";
         }
 
         // Beyond a month the number means nothing.
-        double hours = rate > 0 ? plan.Capacity / rate : double.PositiveInfinity;
+        double hours = rate > 0 ? bytes / rate : double.PositiveInfinity;
         return hours > 24 * 30
             ? $"Estimate   {capacity} last for more than a month at that rate."
             : $"Estimate   {capacity} last for about {DisplayText.Duration(TimeSpan.FromHours(hours))} at that rate.";

@@ -116,7 +116,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
             }
 
             if (ShouldProcess(
-                PlanText.Describe(plan),
+                PlanText.Describe(plan, directory, MaximumSize),
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
                 MyInvocation.MyCommand.Name))
             {

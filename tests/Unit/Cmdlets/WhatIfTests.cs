@@ -2,6 +2,7 @@
 using System.Management.Automation;
 using Blksnap;
 using Blksnap.Devices;
+using Unit.Library;
 
 namespace Unit.Cmdlets;
 
@@ -104,6 +105,24 @@ public sealed class WhatIfTests : CmdletTest
         Assert.Contains("its maps of changes take 2 KiB of kernel memory", text, StringComparison.Ordinal);
         Assert.Contains("Storage    64 MiB of /dev/store are overwritten", text, StringComparison.Ordinal);
         Assert.Contains("Estimate   how long 64 MiB last cannot be told", text, StringComparison.Ordinal);
+    }
+
+    [ExtentFact]
+    public void Storage_that_grows_tells_where_and_up_to_what_size()
+    {
+        using TemporaryFolder folder = ExtentFolder.Create();
+        string text = Said($"New-BlkSnapshot /dev/fake0 -DiffStorage {folder.Path} -DiffStorageSize 16MB -AutoExtend -MaximumSize 100MB -WhatIf");
+        Assert.Contains("Storage    16 MiB are allocated in a file in", text, StringComparison.Ordinal);
+        Assert.Contains($"it is extended with files in {folder.Path} when it runs low, up to 100 MiB in all", text, StringComparison.Ordinal);
+        Assert.Contains("how long 100 MiB last cannot be told; more than that is not added.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("LowSpace", text, StringComparison.Ordinal);
+        Assert.Empty(Driver.MutatingRequests);
+
+        Driver.ChangeDevice(First.Id, device => device with { WrittenBytes = 1L << 40 });
+        text = Said($"New-BlkSnapshot /dev/fake0 -DiffStorage {folder.Path} -AutoExtend -MaximumSize 100MB -WhatIf");
+        Assert.Contains("Storage    100 MiB are allocated in a file in", text, StringComparison.Ordinal);
+        Assert.Contains("it is not extended: it begins with the maximum of 100 MiB.", text, StringComparison.Ordinal);
+        Assert.Contains("100 MiB last for about", text, StringComparison.Ordinal);
     }
 
     [Fact]
