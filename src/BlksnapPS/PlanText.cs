@@ -30,7 +30,7 @@ internal static class PlanText
             lines.Add(Extension(plan, directory, maximumSize));
         }
 
-        lines.AddRange(plan.Devices.Select(device => $"Estimate   {device.DevicePath} needs {Rate(device.Rate)}."));
+        lines.AddRange(plan.Devices.Select(device => $"Estimate   {device.DevicePath} needs {Rate(device)}."));
         lines.Add(directory is null ? Outlook(plan, plan.Capacity, "add more when the LowSpace event comes")
             : Outlook(plan, Math.Max(plan.Capacity, maximumSize), "more than that is not added"));
         return string.Join("\n  ", lines);
@@ -74,12 +74,18 @@ internal static class PlanText
             ? $"Storage    it is extended with files in {directory} when it runs low, up to {DisplayText.Size(maximumSize)} in all, for as long as this process lives."
             : $"Storage    it is not extended: it begins with the maximum of {DisplayText.Size(maximumSize)}.";
 
-    private static string Rate(ChangeRate? rate) => rate switch
+    private static string Rate(PlannedDevice device) => device.Rate switch
     {
-        null => "an amount that nobody can tell yet: it is new, and nothing was written to it",
-        { IsTracked: true } => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: "
+        null => "an amount that nobody can tell yet: " + device.UnknownRate switch
+        {
+            UnknownRate.NoTwoSnapshots => "fewer than two snapshots of it were taken",
+            UnknownRate.SnapshotsTooClose => "its last two snapshots lie too close together",
+            UnknownRate.NotNoted => "nothing was noted at its last two snapshots",
+            _ => "it is not tracked yet, and no writes to it are known of",
+        },
+        { IsTracked: true } rate => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: "
             + $"{DisplayText.Size(rate.Bytes)} of its blocks changed in the {DisplayText.Duration(rate.Time)} between its last two snapshots",
-        _ => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: {DisplayText.Size(rate.Bytes)} were written to it since the system was started, "
+        { } rate => $"up to {DisplayText.Size(rate.BytesPerHour)} an hour: {DisplayText.Size(rate.Bytes)} were written to it since the system was started, "
             + $"{DisplayText.Duration(rate.Time)} ago, blocks written again included",
     };
 

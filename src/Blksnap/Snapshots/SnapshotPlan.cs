@@ -42,6 +42,9 @@ public sealed record PlannedDevice
 
     /// <summary>How fast it changes; null if nobody knows.</summary>
     public ChangeRate? Rate { get; init; }
+
+    /// <summary>Why nobody knows; null if <see cref="Rate"/> is there.</summary>
+    public UnknownRate? UnknownRate { get; init; }
 }
 
 /// <summary>A file system that would be frozen.</summary>

@@ -21,20 +21,25 @@ internal static class SnapshotPlanner
         };
     }
 
-    private static PlannedDevice Describe(BlockDevice device, Tracker? tracker, DriverInfo info) => new()
+    private static PlannedDevice Describe(BlockDevice device, Tracker? tracker, DriverInfo info)
     {
-        DevicePath = device.Path,
-        FileSystems =
-        [
-            .. device.Partitions.Select(BlockDevices.TryFromId).OfType<BlockDevice>().Prepend(device)
-                .Where(part => part.MountPoints.Count > 0)
-                .Select(part => new PlannedFreeze(part.Path, part.FileSystem, part.MountPoints[0])),
-        ],
-        Holders = device.Holders,
-        IsTracked = tracker is { Present: true },
-        MapSize = 2 * (tracker is { Present: true } ? tracker.BlockCount : BlockCount(device.Size, info)),
-        Rate = ChangeRates.Find(device, tracker),
-    };
+        ChangeRate? rate = ChangeRates.Find(device, tracker);
+        return new()
+        {
+            DevicePath = device.Path,
+            FileSystems =
+            [
+                .. device.Partitions.Select(BlockDevices.TryFromId).OfType<BlockDevice>().Prepend(device)
+                    .Where(part => part.MountPoints.Count > 0)
+                    .Select(part => new PlannedFreeze(part.Path, part.FileSystem, part.MountPoints[0])),
+            ],
+            Holders = device.Holders,
+            IsTracked = tracker is { Present: true },
+            MapSize = 2 * (tracker is { Present: true } ? tracker.BlockCount : BlockCount(device.Size, info)),
+            Rate = rate,
+            UnknownRate = rate is null ? ChangeRates.Explain(device, tracker) : null,
+        };
+    }
 
     // The driver takes the smallest block that keeps their number below the limit.
     private static long BlockCount(long size, DriverInfo info)

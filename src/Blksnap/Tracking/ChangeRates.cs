@@ -21,6 +21,22 @@ public sealed record ChangeRate(long Bytes, TimeSpan Time, bool IsTracked)
     public double BytesPerHour => Bytes / Time.TotalHours;
 }
 
+/// <summary>Why nobody knows how fast a device changes.</summary>
+public enum UnknownRate
+{
+    /// <summary>It is not tracked, and no writes to it are known of.</summary>
+    NotTracked,
+
+    /// <summary>Fewer than two snapshots of it were taken.</summary>
+    NoTwoSnapshots,
+
+    /// <summary>Its last two snapshots lie so close together that what changed between them says nothing.</summary>
+    SnapshotsTooClose,
+
+    /// <summary>Nothing was noted at one of its last two snapshots.</summary>
+    NotNoted,
+}
+
 /// <summary>
 /// What is known of how fast devices change. A map of changes is readable only while a snapshot holds its device, so each take leaves behind
 /// how much had changed since the one before.
@@ -45,6 +61,15 @@ internal static class ChangeRates
         return device.WrittenBytes > 0 && up > s_shortest ? new ChangeRate(device.WrittenBytes, up, IsTracked: false) : null;
     }
 
+    /// <summary>Why <see cref="Find"/> knows nothing of a device.</summary>
+    public static UnknownRate Explain(BlockDevice device, Tracker? tracker) => tracker switch
+    {
+        null => UnknownRate.NotTracked,
+        { SnapshotNumber: < 2 } => UnknownRate.NoTwoSnapshots,
+        _ when Read(device.Id) is { ChangedBytes: null, Time: not null } record && record.Generation == tracker.Generation => UnknownRate.SnapshotsTooClose,
+        _ => UnknownRate.NotNoted,
+    };
+
     /// <summary>Notes how much of the devices of a snapshot, taken just now, changed since their last one. What cannot be noted is left out.</summary>
     public static void Note(BlksnapDriver driver, IReadOnlyCollection<DeviceId> devices, DateTime taken)
     {
@@ -56,11 +81,14 @@ internal static class ChangeRates
                 ChangeRateRecord record = new() { Generation = tracker.Generation, SnapshotNumber = tracker.SnapshotNumber, TakeTime = taken };
                 if (last is not null
                     && last.Generation == tracker.Generation
-                    && last.SnapshotNumber + 1 == tracker.SnapshotNumber
-                    && taken - last.TakeTime >= s_shortest)
+                    && last.SnapshotNumber + 1 == tracker.SnapshotNumber)
                 {
-                    int blocks = driver.ReadCbtMap(tracker.Device, tracker.BlockCount).AsSpan().Count(tracker.SnapshotNumber);
-                    record = record with { ChangedBytes = Math.Min(blocks * tracker.BlockSize, tracker.Size), Time = taken - last.TakeTime };
+                    record = record with { Time = taken - last.TakeTime };
+                    if (record.Time >= s_shortest)
+                    {
+                        int blocks = driver.ReadCbtMap(tracker.Device, tracker.BlockCount).AsSpan().Count(tracker.SnapshotNumber);
+                        record = record with { ChangedBytes = Math.Min(blocks * tracker.BlockSize, tracker.Size) };
+                    }
                 }
 
                 Write(tracker.Device, record);
@@ -112,7 +140,7 @@ internal sealed record ChangeRateRecord
     /// <summary>UTC.</summary>
     public required DateTime TakeTime { get; init; }
 
-    /// <summary>Bytes in blocks that changed since the take before; null if that was not known.</summary>
+    /// <summary>Bytes in blocks that changed since the take before; null if that was not known, or too short ago.</summary>
     public long? ChangedBytes { get; init; }
 
     /// <summary>Time since the take before; null if that was not known.</summary>

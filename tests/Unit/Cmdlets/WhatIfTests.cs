@@ -149,6 +149,31 @@ public sealed class WhatIfTests : CmdletTest
     }
 
     [Fact]
+    public void What_is_missing_for_an_estimate_is_told()
+    {
+        const string Line = "New-BlkSnapshot /dev/fake0 -DiffStorage /dev/store:0+64MiB -WhatIf";
+        Assert.Contains("it is not tracked yet, and no writes to it are known of", Said(Line), StringComparison.Ordinal);
+        Take();
+        Run("Get-BlkSnapshot | Remove-BlkSnapshot").Ok();
+        Assert.Contains("fewer than two snapshots of it were taken", Said(Line), StringComparison.Ordinal);
+        Driver.Write(First.Id, 0, 16 * MiB);
+        Take();
+        Run("Get-BlkSnapshot | Remove-BlkSnapshot").Ok();
+        string record = Assert.Single(Directory.GetFiles(Path.Combine(Driver.RuntimeFolder, "rates")));
+
+        // On a machine that is busy with other things they may lie far enough apart.
+        if (File.ReadAllText(record).Contains("\"ChangedBytes\":null", StringComparison.Ordinal))
+        {
+            string text = Said(Line);
+            Assert.Contains("/dev/fake0 needs an amount that nobody can tell yet: its last two snapshots lie too close together.", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("nothing was written", text, StringComparison.Ordinal);
+        }
+
+        File.Delete(record);
+        Assert.Contains("nothing was noted at its last two snapshots", Said(Line), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_one_it_comes_from_what_was_written_since_the_start()
     {
         Driver.ChangeDevice(First.Id, device => device with { WrittenBytes = 1L << 40 });
