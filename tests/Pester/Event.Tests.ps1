@@ -162,6 +162,17 @@ Describe 'Events of a snapshot' {
       Get-BlkSnapshot | Should -BeNullOrEmpty
     }
 
+    It 'ends with the snapshot, and its name is free again' {
+      foreach ($try in 1..2) {
+        $snapshot = New-BlkSnapshot $origin -DiffStorage $store
+        $job = $snapshot | Register-BlkSnapshotEvent -SourceIdentifier low -Action { }
+        $snapshot | Remove-BlkSnapshot
+        Wait-Until { -not (Get-EventSubscriber | Where-Object SourceIdentifier -eq low) } | Should -BeTrue
+        Wait-Until { "$($job.State)" -eq 'Stopped' } | Should -BeTrue
+        $job | Remove-Job
+      }
+    }
+
     It 'ends with the subscription, and with the snapshot' -Tag Kernel {
       $snapshot = New-BlkSnapshot $origin -DiffStorage $store
       $snapshot | Register-BlkSnapshotEvent -SourceIdentifier storage

@@ -100,7 +100,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
         subscriber.Unsubscribed += (_, _) => source.Dispose();
         try
         {
-            source.Start();
+            source.Start(subscriber);
         }
         catch
         {

@@ -294,6 +294,127 @@ public sealed class EventTests : CmdletTest
         Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("-Action { }")]
+    [InlineData("-Action { } -SupportEvent")]
+    [InlineData("-Action { } -MaxTriggerCount 3")]
+    public void A_registration_ends_with_the_snapshot_and_its_name_is_free_again(string more)
+    {
+        for (int i = 0; i < 3; i++)
+        {
+            Snapshot snapshot = TakeQuiet();
+            Run($"$job = Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier low {more}").Ok();
+            Assert.Single(Engine.Events.GetEventSubscribers("low"));
+            Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+            Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+
+            // Nothing stays, not even what Get-EventSubscriber hides.
+            Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0), $"{Engine.Events.Subscribers.Count} are left");
+            Assert.True(Engine.Variable("job") is not PSObject { BaseObject: PSEventJob job } || Engine.Until(() => job.JobStateInfo.State == JobState.Stopped));
+        }
+    }
+
+    [Fact]
+    public void Actions_that_are_waiting_at_the_end_of_the_snapshot_run_before_the_registration_ends()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($$"""
+            $seen = [Collections.Generic.List[long]]::new()
+            $job = Register-BlkSnapshotEvent {{snapshot.Id}} -SourceIdentifier many -MessageData $seen -Action { $Event.MessageData.Add($EventArgs.SequenceNumber) }
+            """).Ok();
+
+        // The session is busy until the snapshot is gone, so that all of them wait.
+        using ManualResetEventSlim isBusy = new();
+        using ManualResetEventSlim isGone = new();
+        Engine.With("isBusy", isBusy).With("isGone", isGone);
+        using PowerShell shell = Engine.Create("$isBusy.Set(); $isGone.Wait()");
+        IAsyncResult running = shell.BeginInvoke();
+        Assert.True(isBusy.Wait(TimeSpan.FromSeconds(20)));
+        for (int i = 0; i < 20; i++)
+        {
+            Driver.RaiseEvent(snapshot.Id, 7);
+        }
+
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Events.Count == 0));
+        using (BlksnapDriver driver = BlksnapDriver.Open())
+        {
+            driver.DestroySnapshot(snapshot.Id);
+        }
+
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+        Assert.Single(Engine.Events.GetEventSubscribers("many"));
+        isGone.Set();
+        shell.EndInvoke(running);
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0));
+        Assert.Equal(20, Run("$seen.Count").Ok().Single<int>());
+        Assert.True(Engine.Until(() => Run("$job.State").Ok().Single<string>() == "Stopped"));
+    }
+
+    [Fact]
+    public void Events_that_nobody_has_taken_outlive_the_registration()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier many").Ok();
+        for (int i = 0; i < 20; i++)
+        {
+            Driver.RaiseEvent(snapshot.Id, 7);
+        }
+
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Events.Count == 0));
+        Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0));
+        Assert.Equal(20, Engine.Events.ReceivedEvents.Count);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-Action { }")]
+    public void A_registration_ends_when_events_cannot_be_read(string more)
+    {
+        Snapshot snapshot = TakeQuiet();
+        // The reader that was waited with is gone before the next one begins.
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+        Driver.FailRequest(11, Errno.EIO);
+        Run($"$null = Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier low {more}").Ok();
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0));
+        Run($"$null = Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier low {more}").Ok();
+        Assert.Single(Engine.Events.GetEventSubscribers("low"));
+    }
+
+    [Fact]
+    public void An_action_may_end_its_registration_while_the_snapshot_ends()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($$"""
+            $null = Register-BlkSnapshotEvent {{snapshot.Id}} -SourceIdentifier low -Action {
+              Remove-BlkSnapshot {{snapshot.Id}}
+              [Threading.Thread]::Sleep(200)
+              [runspace]::DefaultRunspace.Events.UnsubscribeEvent($EventSubscriber)
+            }
+            """).Ok();
+        Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0));
+        Assert.Empty(Run("Get-BlkSnapshot").Ok().Output);
+    }
+
+    [Fact]
+    public void A_snapshot_may_end_after_the_registration_or_the_session()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Run($"$null = Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier low -Action {{ }}").Ok();
+        Engine.Events.UnsubscribeEvent(Assert.Single(Engine.Events.GetEventSubscribers("low")));
+        Assert.Empty(Engine.Events.Subscribers);
+        Run($"$null = Register-BlkSnapshotEvent {snapshot.Id} -SourceIdentifier low -Action {{ }}").Ok();
+        Engine.Dispose();
+        using (BlksnapDriver driver = BlksnapDriver.Open())
+        {
+            driver.DestroySnapshot(snapshot.Id);
+        }
+
+        Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+    }
+
     [Fact]
     public void Reading_ends_with_the_session()
     {
