@@ -17,16 +17,22 @@ internal sealed class DiffStorageCompleter : IArgumentCompleter
         IDictionary fakeBoundParameters) =>
         CompletionText.Collect(() => DevicePathCompleter
             .Propose(wordToComplete, device => device.MountPoints.Count == 0 && !device.IsSwap && !device.IsReadOnly)
-            .Concat(ProposeFiles(wordToComplete.Trim('\'', '"')))
+            .Concat(CompletionText.Collect(() => ProposeFiles(wordToComplete.Trim('\'', '"'))))
             .DistinctBy(result => result.CompletionText));
 
     private static IEnumerable<CompletionResult> ProposeFiles(string typed)
     {
         int end = typed.LastIndexOf('/') + 1;
-        DirectoryInfo folder = new(typed[..end]);
-        return end == 0 || !folder.Exists
+        if (end == 0)
+        {
+            // The name of a device, as far as anybody can tell.
+            return [];
+        }
+
+        string folder = typed[..end];
+        return !folder.StartsWith('/')
             ? []
-            : from entry in folder.EnumerateFileSystemInfos(typed[end..] + "*")
+            : from entry in new DirectoryInfo(folder).EnumerateFileSystemInfos(typed[end..] + "*")
               where !entry.FullName.StartsWith("/dev/", StringComparison.Ordinal)
               let path = typed[..end] + entry.Name + (entry is DirectoryInfo ? "/" : string.Empty)
               orderby path

@@ -56,6 +56,17 @@ public sealed class CompletionTests : CmdletTest
         Assert.Equal(["/dev/fake1", "/dev/store"], offers);
     }
 
+    [Theory]
+    [InlineData("", "/dev/fake1,/dev/store")]
+    [InlineData("sto", "/dev/store")]
+    [InlineData("'sto", "/dev/store")]
+    [InlineData("/missing/folder/", "")]
+    public void Storage_is_offered_before_there_is_a_path(string word, string expected)
+    {
+        IEnumerable<string> offers = Engine.Complete("New-BlkSnapshot /dev/fake0 -DiffStorage " + word).Select(offer => offer.CompletionText);
+        Assert.Equal(expected, string.Join(',', offers));
+    }
+
     [Fact]
     public void Storage_is_offered_in_files_and_directories()
     {
