@@ -107,6 +107,20 @@ Describe 'Contents' {
     Get-Content TestDrive:/b -AsByteStream | Should -Be 1, 2, 255
     (Get-Content TestDrive:/b -AsByteStream -Raw).GetType() | Should -Be ([byte[]])
   }
+  It 'says of what it reads where it is from' {
+    'a', 'b' | Set-Content TestDrive:/c
+    $lines = Get-Content TestDrive:/c
+    $item = Get-Item "$TestDrive/c"
+    $lines[1].PSPath | Should -Be $item.PSPath
+    $lines[1].PSParentPath | Should -Be $item.PSParentPath
+    $lines[1].PSChildName | Should -Be 'c'
+    $lines[1].PSProvider.Name | Should -Be 'FileSystem'
+    $lines[1].ReadCount | Should -Be 2
+    (Get-Content TestDrive:/c -Raw).PSChildName | Should -Be 'c'
+    (Get-Content TestDrive:/c -Raw).ReadCount | Should -Be 1
+    'a'.PSPath | Should -BeNullOrEmpty
+    $lines | ConvertTo-Json -Compress | Should -Be '["a","b"]'
+  }
   It 'writes UTF-8 without a mark' { 'é' | Set-Content TestDrive:/u; [System.IO.File]::ReadAllBytes("$TestDrive/u") | Should -Be 0xc3, 0xa9, 0x0a }
   It 'writes other encodings' { 'a' | Set-Content TestDrive:/u -Encoding unicode -NoNewline; [System.IO.File]::ReadAllBytes("$TestDrive/u") | Should -Be 0xff, 0xfe, 0x61, 0 }
   It 'redirects' { 'x' > "$TestDrive/r"; 'y' >> "$TestDrive/r"; Get-Content TestDrive:/r | Should -Be 'x', 'y' }

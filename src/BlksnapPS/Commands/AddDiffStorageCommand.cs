@@ -16,6 +16,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     /// <summary>Id of the snapshot.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid Id { get; set; }
 

@@ -12,6 +12,7 @@ public sealed class DisableDiffStorageAutoExtendCommand : BlksnapCommand
     /// <summary>Ids of the snapshots.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid[] Id { get; set; } = [];
 

@@ -17,6 +17,7 @@ public sealed class EnableDiffStorageAutoExtendCommand : BlksnapCommand
     /// <summary>Id of the snapshot.</summary>
     [Parameter(Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid Id { get; set; }
 

@@ -34,6 +34,7 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
     /// <summary>Ids of snapshots: all their devices.</summary>
     [Parameter(Mandatory = true, ParameterSetName = BySnapshot)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid[] Id { get; set; } = [];
 

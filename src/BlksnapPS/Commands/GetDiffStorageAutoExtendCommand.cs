@@ -17,6 +17,7 @@ public sealed class GetDiffStorageAutoExtendCommand : PSCmdlet
     /// <summary>Ids of snapshots; all that there are records of if left out.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     [ValidateNotNull]
     public Guid[]? Id { get; set; }

@@ -14,6 +14,7 @@ public sealed class RemoveBlkSnapshotCommand : BlksnapCommand
     /// <summary>Ids of the snapshots.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid[] Id { get; set; } = [];
 

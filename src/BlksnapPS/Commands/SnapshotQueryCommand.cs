@@ -10,9 +10,12 @@ namespace BlksnapPS.Commands;
 /// <summary>A command that shows something of snapshots: of all, or of those with an id or a device.</summary>
 public abstract class SnapshotQueryCommand : BlksnapCommand
 {
+    private bool _named;
+
     /// <summary>Ids of snapshots; all if left out.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation(RemembersLines = true)]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     [ValidateNotNull]
     public Guid[]? Id { get; set; }
@@ -31,6 +34,7 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
     protected override void BeginProcessing()
     {
         base.BeginProcessing();
+        _named = MyInvocation.BoundParameters.ContainsKey(nameof(Id)) || MyInvocation.BoundParameters.ContainsKey(nameof(DevicePath));
         if (DevicePath is null && MyInvocation.BoundParameters.ContainsKey(nameof(DevicePath)))
         {
             ThrowTerminatingError(ErrorRecords.Create(NothingNamed(), null));
@@ -40,6 +44,12 @@ public abstract class SnapshotQueryCommand : BlksnapCommand
     /// <inheritdoc/>
     protected sealed override void ProcessRecord()
     {
+        // Get-Content says of each line, which is an id here, where it was read.
+        if (!_named && SnapshotIdTransformationAttribute.AreLinesOfFile(Id))
+        {
+            DevicePath = null;
+        }
+
         // An object whose id is missing must not stand for all snapshots; an event without a device is one of its snapshot.
         if (Id is null && DevicePath is null && MyInvocation.ExpectingInput)
         {

@@ -19,6 +19,7 @@ public sealed class WaitBlkSnapshotEventCommand : BlksnapCommand
     /// <summary>Id of the snapshot.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     public Guid Id { get; set; }
 

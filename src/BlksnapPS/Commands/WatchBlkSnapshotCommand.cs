@@ -22,6 +22,7 @@ public sealed class WatchBlkSnapshotCommand : BlksnapCommand
     /// <summary>Ids of the snapshots; all that exist if left out.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("SnapshotId")]
+    [SnapshotIdTransformation]
     [ArgumentCompleter(typeof(SnapshotIdCompleter))]
     [ValidateNotNull]
     public Guid[]? Id { get; set; }

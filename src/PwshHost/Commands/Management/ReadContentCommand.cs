@@ -10,6 +10,9 @@ namespace Microsoft.PowerShell.Commands;
 [Cmdlet(VerbsCommon.Get, "Content", DefaultParameterSetName = "Path")]
 public sealed class GetContentCommand : PSCmdlet
 {
+    private PSNoteProperty[] origin = [];
+    private long read;
+
     [Parameter(Position = 0, ParameterSetName = "Path", Mandatory = true, ValueFromPipelineByPropertyName = true)]
     public string[] Path { get; set; } = [];
 
@@ -75,7 +78,10 @@ public sealed class GetContentCommand : PSCmdlet
 
             foreach (string file in FilePaths.Resolve(this, [path], literal: LiteralPath is not null))
             {
+                origin = OriginOf(file);
+                read = 0;
                 ReadFile(file);
+                origin = [];
             }
         }
     }
@@ -94,7 +100,7 @@ public sealed class GetContentCommand : PSCmdlet
                 byte[] bytes = File.ReadAllBytes(file);
                 if (Raw)
                 {
-                    WriteObject(bytes, enumerateCollection: false);
+                    WriteItem(bytes, 1);
                 }
                 else
                 {
@@ -104,7 +110,7 @@ public sealed class GetContentCommand : PSCmdlet
             else if (Raw)
             {
                 string text = File.ReadAllText(file, Encoding);
-                WriteObject(text);
+                WriteItem(text, 1);
             }
             else
             {
@@ -116,6 +122,40 @@ public sealed class GetContentCommand : PSCmdlet
             WriteError(new ErrorRecord(e, e is UnauthorizedAccessException ? "GetContentReaderUnauthorizedAccessError" : "GetContentReaderIOError",
                 e is UnauthorizedAccessException ? ErrorCategory.PermissionDenied : ErrorCategory.ReadError, file));
         }
+    }
+
+    // What is read from a file says where it is from; other commands bind that by property name.
+    private PSNoteProperty[] OriginOf(string file)
+    {
+        SessionState.Path.GetUnresolvedProviderPathFromPSPath(file, out ProviderInfo provider, out PSDriveInfo drive);
+        return
+        [
+            new("PSPath", $"{provider}::{file}"),
+            new("PSParentPath", $"{provider}::{System.IO.Path.GetDirectoryName(file)}"),
+            new("PSChildName", System.IO.Path.GetFileName(file)),
+            new("PSDrive", drive),
+            new("PSProvider", provider),
+        ];
+    }
+
+    private void WriteItem(object item, int count)
+    {
+        if (origin.Length == 0)
+        {
+            WriteObject(item, enumerateCollection: false);
+            return;
+        }
+
+        // Of one's own: what is the same object elsewhere, as an empty string may be, must not be from here.
+        read += count;
+        PSObject wrapped = new(item);
+        foreach (PSNoteProperty note in origin)
+        {
+            wrapped.Properties.Add(note, preValidated: true);
+        }
+
+        wrapped.Properties.Add(new PSNoteProperty("ReadCount", read), preValidated: true);
+        WriteObject(wrapped, enumerateCollection: false);
     }
 
     private static IEnumerable<string> Parts(string text, string delimiter)
@@ -168,7 +208,7 @@ public sealed class GetContentCommand : PSCmdlet
         {
             foreach (object item in items)
             {
-                WriteObject(item);
+                WriteItem(item, 1);
             }
 
             return;
@@ -181,14 +221,14 @@ public sealed class GetContentCommand : PSCmdlet
             block.Add(item);
             if (block.Count == size)
             {
-                WriteObject(block.ToArray(), enumerateCollection: false);
+                WriteItem(block.ToArray(), block.Count);
                 block.Clear();
             }
         }
 
         if (block.Count > 0)
         {
-            WriteObject(block.ToArray(), enumerateCollection: false);
+            WriteItem(block.ToArray(), block.Count);
         }
     }
 }
