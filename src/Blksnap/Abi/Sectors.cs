@@ -10,11 +10,11 @@ internal static class Sectors
     /// <summary>Sectors to bytes.</summary>
     public static long ToBytes(ulong sectors) => checked((long)(sectors << Shift));
 
-    /// <summary>The sectors that a range of bytes touches.</summary>
+    /// <summary>The sectors that a range of bytes touches; also of one that no device reaches, which is for the driver to refuse.</summary>
     public static BlkSnapBlockRange Cover(ByteRange range)
     {
-        long first = range.Offset >> Shift;
-        long end = (checked(range.Offset + range.Length) + Size - 1) >> Shift;
-        return new BlkSnapBlockRange { SectorOffset = (ulong)first, SectorCount = (ulong)(end - first) };
+        ulong first = (ulong)range.Offset >> Shift;
+        ulong end = (ulong)range.Offset + (ulong)range.Length;
+        return new BlkSnapBlockRange { SectorOffset = first, SectorCount = (end >> Shift) + (end % Size == 0 ? 0UL : 1UL) - first };
     }
 }

@@ -231,6 +231,7 @@ public sealed class ChangedBlocksTests : CmdletTest
     {
         Take();
         Run("Add-ChangedBlocks /dev/fake0 -Offset 65MB -Length 512").Error("TrackerMarkDirtyBlocks,EINVAL", ErrorCategory.InvalidArgument);
+        Run("Add-ChangedBlocks /dev/fake0 ([long]::MaxValue) 4096").Error("TrackerMarkDirtyBlocks,EINVAL", ErrorCategory.InvalidArgument);
         Run("Add-ChangedBlocks /dev/fake1 -Offset 0 -Length 512").Error("TrackerNotFound", ErrorCategory.ObjectNotFound);
         Run("Add-ChangedBlocks /dev/missing -Offset 0 -Length 512").Error("DeviceNotFound", ErrorCategory.ObjectNotFound);
     }

@@ -188,6 +188,8 @@ public sealed class DriverRequestTests : IDisposable
     [InlineData(511, 2, 0, 2)]
     [InlineData(512, 513, 1, 2)]
     [InlineData(1000, 5000, 1, 11)]
+    [InlineData(long.MaxValue, 4096, (1UL << 54) - 1, 9)]
+    [InlineData(long.MaxValue, long.MaxValue, (1UL << 54) - 1, (1UL << 54) + 1)]
     public void MarkedRangesAreWidenedToSectors(long offset, long length, ulong sector, ulong count)
     {
         BlkSnapBlockRange range = Sectors.Cover(new ByteRange(offset, length));
