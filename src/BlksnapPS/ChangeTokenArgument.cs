@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Collections;
 using System.Management.Automation;
+using System.Text.Json;
 using Blksnap;
 using Blksnap.Abi;
 
@@ -22,8 +23,13 @@ internal static class ChangeTokenArgument
     public static IReadOnlyList<ChangeToken> Read(IEnumerable<object> arguments, Guid? generation) =>
         [.. arguments.SelectMany(argument => Read(argument, generation))];
 
-    private static IEnumerable<ChangeToken> Read(object argument, Guid? generation)
+    private static IEnumerable<ChangeToken> Read(object? argument, Guid? generation)
     {
+        if (argument is null)
+        {
+            throw Invalid("Null is no change token.");
+        }
+
         object value = argument is PSObject wrapped ? wrapped.BaseObject : argument;
         switch (value)
         {
@@ -33,6 +39,8 @@ internal static class ChangeTokenArgument
                 throw NotTaken(tracker.DevicePath);
             case string text when ChangeToken.TryParse(text, out ChangeToken? token):
                 return [Checked(token)];
+            case string text when text.AsSpan().TrimStart() is ['{' or '[', ..]:
+                return ReadJson(text, generation);
         }
 
         // An image or a tracker.
@@ -50,13 +58,13 @@ internal static class ChangeTokenArgument
                 Size = Optional<long>(argument, nameof(ChangeToken.Size)),
                 BootId = Optional<Guid>(argument, nameof(ChangeToken.BootId)),
                 Device = ReadDevice(Property(argument, nameof(ChangeToken.Device))),
-                DevicePath = Property(argument, nameof(ChangeToken.DevicePath))?.ToString(),
+                DevicePath = ReadPath(Property(argument, nameof(ChangeToken.DevicePath))),
             })];
         }
 
         if (LanguagePrimitives.GetEnumerable(Property(argument, Images)) is { } images)
         {
-            List<ChangeToken> tokens = [.. images.Cast<object>().SelectMany(image => Read(image, generation))];
+            List<ChangeToken> tokens = [.. images.Cast<object?>().SelectMany(image => Read(image, generation))];
             return tokens.Count > 0 ? tokens : throw NotTaken($"{argument}");
         }
 
@@ -68,6 +76,54 @@ internal static class ChangeTokenArgument
         }
 
         throw Invalid($"\"{argument}\" is no change token.");
+    }
+
+    private static List<ChangeToken> ReadJson(string text, Guid? generation)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(text);
+            object?[] values = FromJson(document.RootElement) is object?[] list ? list : [FromJson(document.RootElement)];
+            List<ChangeToken> tokens = [.. values.SelectMany(value => Read(value, generation))];
+
+            // No token at all would mean everything.
+            return tokens.Count > 0 ? tokens : throw Invalid("The JSON text has no change token in it.");
+        }
+        catch (JsonException e)
+        {
+            throw Invalid($"What begins with \"{text.Trim()[0]}\" is no JSON text: {e.Message} A file of JSON has to be read whole, with Get-Content -Raw.");
+        }
+    }
+
+    // What is neither a text nor a whole number stays as it is, for nothing that a token is made of: 1.5 or true must not become the number 1.
+    private static object? FromJson(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.Object:
+                Hashtable table = new(StringComparer.OrdinalIgnoreCase);
+                foreach (JsonProperty property in element.EnumerateObject())
+                {
+                    if (table.ContainsKey(property.Name))
+                    {
+                        throw Invalid($"The JSON text has \"{property.Name}\" twice.");
+                    }
+
+                    table.Add(property.Name, FromJson(property.Value));
+                }
+
+                return table;
+            case JsonValueKind.Array:
+                return element.EnumerateArray().Select(FromJson).ToArray();
+            case JsonValueKind.String:
+                return element.GetString();
+            case JsonValueKind.Number when element.TryGetInt64(out long number):
+                return number;
+            case JsonValueKind.Null:
+                return null;
+            default:
+                return element.Clone();
+        }
     }
 
     // The number of "no snapshot": whoever has it has copied nothing that an increment could go on from.
@@ -90,6 +146,9 @@ internal static class ChangeTokenArgument
             && LanguagePrimitives.TryConvertTo(Property(value, nameof(DeviceId.Minor)), out uint minor)
             ? new DeviceId(major, minor).ToString()
         : throw Invalid($"\"{value}\" is not the number of a device.");
+
+    private static string? ReadPath(object? value) =>
+        value is IEnumerable and not string ? throw Invalid("The path of a change token is a list.") : value?.ToString();
 
     private static object? Property(object argument, string name) =>
         (argument is PSObject wrapped ? wrapped.BaseObject : argument) is IDictionary dictionary

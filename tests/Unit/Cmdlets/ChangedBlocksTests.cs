@@ -102,6 +102,60 @@ public sealed class ChangedBlocksTests : CmdletTest
         Assert.Equal(token, Assert.Single(ChangeTokenArgument.Read([kept], null)));
     }
 
+    [Theory]
+    [InlineData("$tokens[0]", "")]
+    [InlineData("$tokens", "")]
+    [InlineData("$before", " -Depth 5")]
+    [InlineData("$before.Images", "")]
+    [InlineData("$trackers", "")]
+    [InlineData("[string]$tokens[0]", " -AsArray")]
+    [InlineData("@{ generation = $tokens[0].Generation; snapshotNumber = $tokens[0].SnapshotNumber; more = $true }", " -Compress")]
+    public void A_token_may_be_a_text_of_JSON(string stored, string form)
+    {
+        TakeTwoWithChanges();
+        using Engine engine = new(withCoreCommands: true);
+        foreach (string name in new[] { "before", "tokens", "trackers" })
+        {
+            engine.With(name, Engine.Variable(name));
+        }
+
+        Assert.Equal(2, engine.Run($"Get-ChangedBlocks /dev/fake0 -Since ({stored} | ConvertTo-Json{form})").Ok().Output.Count);
+    }
+
+    [Theory]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("[null]")]
+    [InlineData("[[true]]")]
+    [InlineData("{\"Images\":[null]}")]
+    [InlineData("{\"Generation\":\"GUID\"}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1,}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1} 2")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1,\"SnapshotNumber\":2}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1.5}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":true}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":256}")]
+    [InlineData("{\"Generation\":7,\"SnapshotNumber\":1}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1,\"Size\":\"many\"}")]
+    [InlineData("{\"Generation\":\"GUID\",\"SnapshotNumber\":1,\"DevicePath\":[\"/dev/fake0\"]}")]
+    public void A_text_of_JSON_that_is_no_token_ends_the_pipeline(string text)
+    {
+        Take();
+        Engine.With("text", text.Replace("GUID", Guid.NewGuid().ToString(), StringComparison.Ordinal));
+        EngineResult result = Run("Get-ChangedBlocks /dev/fake0 -Since $text");
+        result.Error("ChangeTokenInvalid", ErrorCategory.InvalidArgument);
+        Assert.True(result.IsTerminated);
+    }
+
+    [Fact]
+    public void A_text_of_JSON_that_was_read_in_lines_is_told_so()
+    {
+        Take();
+        ErrorRecord error = Run("Get-ChangedBlocks /dev/fake0 -Since '{', '  \"Generation\": 1', '}'").Error("ChangeTokenInvalid", ErrorCategory.InvalidArgument);
+        Assert.Contains("Get-Content -Raw", error.ErrorDetails.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void An_image_stands_for_its_device()
     {
