@@ -29,15 +29,21 @@ internal sealed class DiffStorageCompleter : IArgumentCompleter
             return [];
         }
 
-        string folder = typed[..end];
+        string folder = Locate(typed[..end]);
         return !folder.StartsWith('/')
             ? []
             : from entry in new DirectoryInfo(folder).EnumerateFileSystemInfos(typed[end..] + "*")
               where !entry.FullName.StartsWith("/dev/", StringComparison.Ordinal)
               let path = typed[..end] + entry.Name + (entry is DirectoryInfo ? "/" : string.Empty)
               orderby path
-              select CompletionText.Result(path, entry.Name, entry is FileInfo file ? "file, " + DisplayText.Size(file.Length) : Describe(path));
+              select CompletionText.Result(path, entry.Name, entry is FileInfo file ? "file, " + DisplayText.Size(file.Length) : Describe(entry.FullName));
     }
+
+    // Where the session is, not where the process is.
+    private static string Locate(string folder) =>
+        folder.StartsWith('/') || ScriptBlock.Create("$ExecutionContext").InvokeReturnAsIs() is not PSObject { BaseObject: EngineIntrinsics engine }
+            ? folder
+            : engine.SessionState.Path.GetUnresolvedProviderPathFromPSPath(folder);
 
     private static string Describe(string folder)
     {

@@ -81,6 +81,23 @@ public sealed class CompletionTests : CmdletTest
     }
 
     [Theory]
+    [InlineData("./")]
+    [InlineData("../here/")]
+    [InlineData("~/")]
+    public void Storage_is_offered_where_the_session_is(string folder)
+    {
+        string here = Directory.CreateDirectory(Path.Combine(Driver.RuntimeFolder, "here")).FullName;
+        Directory.CreateDirectory(Path.Combine(here, "offer-folder"));
+        File.WriteAllText(Path.Combine(here, "offer-file"), "12345");
+        Engine.Runspace.SessionStateProxy.Path.SetLocation(here);
+        Engine.Runspace.SessionStateProxy.Provider.GetOne("FileSystem").Home = here;
+        IReadOnlyList<CompletionResult> offers = Engine.Complete($"Add-DiffStorage -Path {folder}offer");
+        Assert.Equal([folder + "offer-file", folder + "offer-folder/"], offers.Select(offer => offer.CompletionText));
+        Assert.Equal("file, 5 B", offers[0].ToolTip);
+        Assert.Matches("^directory, .* free on ", offers[1].ToolTip);
+    }
+
+    [Theory]
     [InlineData("Remove-BlkSnapshot ")]
     [InlineData("Get-BlkSnapshot -Id ")]
     [InlineData("Add-DiffStorage -SnapshotId ")]
