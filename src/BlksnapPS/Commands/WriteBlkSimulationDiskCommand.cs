@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
 using System.Text;
+using Blksnap.Abi;
 using BlksnapPS.Completers;
 
 namespace BlksnapPS.Commands;
@@ -40,10 +41,10 @@ public sealed class WriteBlkSimulationDiskCommand : SimulationCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        byte[]? value = ParameterSetName == ByValue ? ToBytes() : null;
-        long length = value?.Length ?? Length;
         ForEachDisk(DevicePath, disk =>
         {
+            byte[]? value = ParameterSetName == ByValue ? ToBytes() : null;
+            long length = value?.Length ?? Length;
             if (!ShouldProcess(disk.DevicePath, $"Write {DisplayText.Size(length)} at {Offset}"))
             {
                 return;
@@ -66,6 +67,11 @@ public sealed class WriteBlkSimulationDiskCommand : SimulationCommand
     private byte[] ToBytes() => (Value is PSObject wrapped ? wrapped.BaseObject : Value) switch
     {
         string text => Encoding.UTF8.GetBytes(text),
-        object bytes => LanguagePrimitives.ConvertTo<byte[]>(bytes),
+        object bytes when LanguagePrimitives.TryConvertTo(bytes, out byte[] converted) => converted,
+        _ => throw new BlksnapException(
+            "SimulatedWrite,EINVAL", $"\"{LanguagePrimitives.ConvertTo<string>(Value)}\" is neither a text nor bytes, which are 0 to 255.", "SimulatedWrite", Errno.EINVAL, null)
+        {
+            NextStep = "Give -Value a text, or bytes: 255, [byte[]](1, 2, 3).",
+        },
     };
 }

@@ -97,6 +97,24 @@ public sealed class SimulationTests : IDisposable
         Run("Get-BlkSnapshot").Error(ErrorIds.DriverNotFound, ErrorCategory.ObjectNotFound);
     }
 
+    [Theory]
+    [InlineData("300")]
+    [InlineData("(1, 2, -3)")]
+    public void A_value_that_is_no_bytes_is_an_error_of_each_disk(string value)
+    {
+        EngineResult result = Run($$"""
+            Use-BlkSimulation {
+              Add-BlkSimulationDisk a, b | Write-BlkSimulationDisk -Value {{value}} -ErrorAction SilentlyContinue -ErrorVariable failed
+              $failed | ForEach-Object { "$($_.CategoryInfo.Category) $($_.FullyQualifiedErrorId) $($_.TargetObject)" }
+              $failed[0].ErrorDetails.Message
+            }
+            """).Ok();
+        Assert.Equal(3, result.Output.Count);
+        Assert.Matches("^InvalidArgument SimulatedWrite,EINVAL,.*/a$", (string)result.Output[0].BaseObject);
+        Assert.Matches("^InvalidArgument SimulatedWrite,EINVAL,.*/b$", (string)result.Output[1].BaseObject);
+        Assert.Contains("0 to 255", (string)result.Output[2].BaseObject, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void The_systems_devices_are_out_of_reach()
     {
