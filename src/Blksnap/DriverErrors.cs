@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 using System.Globalization;
 using Blksnap.Abi;
+using Blksnap.Devices;
 using static Blksnap.Abi.Errno;
 using static Blksnap.Abi.ErrorKind;
 
@@ -206,10 +207,12 @@ internal static class DriverErrors
     /// <summary>The exception for a refused request.</summary>
     /// <param name="request">Name of the request.</param>
     /// <param name="errno">Positive error number.</param>
-    /// <param name="target">What it was about.</param>
+    /// <param name="target">What it was about; the number of a device is named by its path where it has one.</param>
     /// <returns>An exception with an error id of its own where the reason is clear.</returns>
     public static BlksnapException Create(string request, int errno, string? target)
-        => Find(request, errno) is { } answer
+    {
+        target = DeviceId.TryParse(target, out DeviceId device) ? BlockDevices.PathOf(device) : target;
+        return Find(request, errno) is { } answer
             ? new BlksnapException(
                 answer.ErrorId ?? $"{request},{Name(errno)}",
                 Fill(answer.Text, target) + (answer.ErrorId is null ? $" ({Name(errno)})" : string.Empty),
@@ -217,6 +220,7 @@ internal static class DriverErrors
                 errno,
                 target)
             : new BlksnapException(request, errno, target);
+    }
 
     /// <summary>What sort of failure an exception tells of, and what to do about it.</summary>
     /// <param name="errorId">Its error id.</param>

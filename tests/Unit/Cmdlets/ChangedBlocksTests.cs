@@ -284,7 +284,8 @@ public sealed class ChangedBlocksTests : CmdletTest
     public void Marking_is_refused_beyond_the_end_and_on_other_devices()
     {
         Take();
-        Run("Add-ChangedBlocks /dev/fake0 -Offset 65MB -Length 512").Error("TrackerMarkDirtyBlocks,EINVAL", ErrorCategory.InvalidArgument);
+        ErrorRecord error = Run("Add-ChangedBlocks /dev/fake0 -Offset 65MB -Length 512").Error("TrackerMarkDirtyBlocks,EINVAL", ErrorCategory.InvalidArgument);
+        Assert.Contains("/dev/fake0", error.ErrorDetails.Message, StringComparison.Ordinal);
         Run("Add-ChangedBlocks /dev/fake0 ([long]::MaxValue) 4096").Error("TrackerMarkDirtyBlocks,EINVAL", ErrorCategory.InvalidArgument);
         Run("Add-ChangedBlocks /dev/fake1 -Offset 0 -Length 512").Error("TrackerNotFound", ErrorCategory.ObjectNotFound);
         Run("Add-ChangedBlocks /dev/missing -Offset 0 -Length 512").Error("DeviceNotFound", ErrorCategory.ObjectNotFound);

@@ -67,6 +67,7 @@ public sealed class DiffStorageTests : CmdletTest
         EngineResult result = Run($"Add-DiffStorage {snapshot.Id} /dev/store:16MiB+32MiB, /dev/store:32MiB+32MiB -PassThru");
         ErrorRecord error = result.Error("StorageOverlap", ErrorCategory.ResourceBusy);
         Assert.Equal("/dev/store:16MiB+32MiB", error.TargetObject);
+        Assert.Contains("/dev/store", error.ErrorDetails.Message, StringComparison.Ordinal);
         Assert.Equal(32 * MiB, result.Single<DiffStorageRange>().Offset);
     }
 

@@ -62,7 +62,9 @@ public sealed class TrackerTests : CmdletTest
     public void A_tracker_in_a_snapshot_stays()
     {
         Take();
-        Run("Remove-BlkTracker /dev/fake0").Error("TrackerRemove,EBUSY", ErrorCategory.ResourceBusy);
+        ErrorRecord error = Run("Remove-BlkTracker /dev/fake0").Error("TrackerRemove,EBUSY", ErrorCategory.ResourceBusy);
+        Assert.Contains("/dev/fake0", error.ErrorDetails.Message, StringComparison.Ordinal);
+        Assert.Contains("/dev/fake0", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.Single(Driver.Trackers);
     }
 
