@@ -41,6 +41,18 @@ public sealed partial class ExampleTests
         }
     }
 
+    /// <summary>Every snapshot begins with a request for storage, which would spend the spare device at once.</summary>
+    [Fact]
+    public void StorageIsNotAddedForTheEventOfTheCreation()
+    {
+        IEnumerable<string> code = HelpFolder.Pages(HelpPageTests.Folder).SelectMany(page => page.Examples).Select(example => example.Code)
+            .Concat(HelpFolder.Topics(HelpPageTests.Folder).SelectMany(file => Block().Matches(File.ReadAllText(file).ReplaceLineEndings("\n")))
+                .Select(match => match.Groups[1].Value));
+        string[] adding = [.. code.Where(text => Adding().IsMatch(text))];
+        Assert.True(adding.Length >= 3, $"{adding.Length} examples add storage at an event");
+        Assert.All(adding, text => Assert.Matches(@"New-BlkSnapshot .*\n\$null = .*Wait-BlkSnapshotEvent", text));
+    }
+
     private static void Run(string code)
     {
         // The files of an automatic extension are real, and not every file system has what they need.
@@ -87,6 +99,9 @@ public sealed partial class ExampleTests
 
         return data;
     }
+
+    [GeneratedRegex("(Register|Wait)-BlkSnapshotEvent.*Add-DiffStorage", RegexOptions.Singleline)]
+    private static partial Regex Adding();
 
     [GeneratedRegex("^```powershell\n(.*?)^```$", RegexOptions.Singleline | RegexOptions.Multiline)]
     private static partial Regex Block();
