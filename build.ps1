@@ -456,7 +456,7 @@ function Show-Task {
   Build   [-Kernel 6.1|6.12]                 build the cmdlets and the kernel module
   Demo    [-Kernel 6.1|6.12]                 the main job on a real kernel, checked, in a virtual machine
   Test    [-Kernel 6.1|6.12] [-Suite ...]    every test (suites: Unit, Host, Kernel, Pester)
-          [-Long]                            the kernel tests with many times as many rounds: hours
+          [-Long]                            the kernel tests with many times as many rounds: half an hour each
           -Debug [-Program ...]              the kernel tests on kernels with checks, and what they cover
   Bench   [-Kernel 6.1|6.12]                 how fast it is, in a virtual machine
           [-Rounds 5] [-Device memory|virtio] [-Pattern ...] [-Contestant ...]
