@@ -194,32 +194,32 @@ Describe 'Difference storage' {
     }
 
     It 'refuses what was made after the take on a device that is held, since it may have blocks that the image shows' {
-      $null = Invoke-Shell "dd if=/dev/urandom of=$folder/old bs=1M count=24 2>/dev/null; fallocate -l 16M $folder/ahead; sync"
+      $null = Invoke-Shell "dd if=/dev/urandom of=$folder/old bs=1M count=24 2>/dev/null; fallocate -l 64M $folder/ahead; sync"
       $before = (Invoke-Shell "md5sum < $folder/old") -join ''
       # Times of files have the precision of the kernel's tick.
       Start-Sleep -Milliseconds 500
-      $snapshot = New-BlkSnapshot $store -DiffStorage $folder -DiffStorageSize 8MB
+      $snapshot = New-BlkSnapshot $store -DiffStorage $folder -DiffStorageSize 32MB
       # Its blocks are free now, and the image's.
       $null = Invoke-Shell "rm $folder/old; sync; fallocate -l 16M $folder/late"
-      $places = @{ Path = $folder; Size = 16MB }, @{ Path = "$folder/late" }, @{ Path = "$folder/new"; Size = 1MB }, @{ Path = "$folder/ahead"; Size = 17MB }
+      $places = @{ Path = $folder; Size = 16MB }, @{ Path = "$folder/late" }, @{ Path = "$folder/new"; Size = 1MB }, @{ Path = "$folder/ahead"; Size = 65MB }
       foreach ($place in $places) {
         $failure = Get-TestError { $snapshot | Add-DiffStorage @place }
         $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageAfterTake,BlksnapPS.Commands.AddDiffStorageCommand'
       }
       $failure = Get-TestError { New-BlkSnapshot $origin -DiffStorage $folder -DiffStorageSize 8MB }
       $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageAfterTake,BlksnapPS.Commands.NewBlkSnapshotCommand'
-      $failure = Get-TestError { $snapshot | Enable-DiffStorageAutoExtend $folder 64MB }
+      $failure = Get-TestError { $snapshot | Enable-DiffStorageAutoExtend $folder 200MB }
       $failure.FullyQualifiedErrorId | Should -BeExactly 'StorageAfterTake,BlksnapPS.Commands.EnableDiffStorageAutoExtendCommand'
       Test-Path "$folder/new" | Should -BeFalse
 
       # The blocks of this one were its own.
       $snapshot | Add-DiffStorage -Path "$folder/ahead"
-      ($snapshot | Get-DiffStorage).Capacity | Should -Be (24MB)
+      ($snapshot | Get-DiffStorage).Capacity | Should -Be (96MB)
       $null = Invoke-Shell "dd if=/dev/urandom of=$folder/more bs=1M count=20 conv=fsync 2>/dev/null"
+      "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Taken'
       $image = Mount-TestDevice $snapshot.Images[0].ImagePath image 'ro,noload'
       (Invoke-Shell "md5sum < $image/old") -join '' | Should -Be $before
       Dismount-TestDevice $image
-      "$((Get-BlkSnapshot $snapshot.Id).State)" | Should -Be 'Taken'
     }
 
     It 'refuses to extend itself on a device of the snapshot, before anything is changed' {
