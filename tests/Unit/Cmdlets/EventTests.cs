@@ -309,8 +309,9 @@ public sealed class EventTests : CmdletTest
             Driver.RaiseLowSpace(snapshot.Id, 16 * MiB);
             Run($"Remove-BlkSnapshot {snapshot.Id}").Ok();
 
-            // Nothing stays, not even what Get-EventSubscriber hides.
-            Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0), $"{Engine.Events.Subscribers.Count} are left");
+            // Nothing stays, not even what Get-EventSubscriber hides. The engine may leave an action until the session runs something.
+            Assert.True(
+                Engine.Until(() => Run("$null").Ok() is not null && Engine.Events.Subscribers.Count == 0), $"{Engine.Events.Subscribers.Count} are left");
             Assert.True(Engine.Variable("job") is not PSObject { BaseObject: PSEventJob job } || Engine.Until(() => job.JobStateInfo.State == JobState.Stopped));
         }
     }
