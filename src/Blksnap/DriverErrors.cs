@@ -133,7 +133,7 @@ internal static class DriverErrors
         [ErrorIds.StorageInUse] = new(ResourceBusy,
             "Difference storage overwrites what is there. Name an empty device or range, or a file on the mounted file system; -Force uses a device with old data, or a range of a device of the snapshot, all the same, but never such a device as a whole: there, name a directory on it instead."),
         [ErrorIds.StorageAboveOrigin] = new(InvalidArgument,
-            "Name a place that is not made of a device of the snapshot; \"lsblk -s\" shows what a device is made of. A file on the file system of the device itself is fine."),
+            "Name a place that is not made of a device of the snapshot; \"lsblk -s\" shows what a device is made of. A file on the file system of the device itself is fine, if it is there before the take."),
         [ErrorIds.StorageAfterTake] = new(ResourceBusy,
             "Name a place on another device, or give the snapshot enough before the take: New-BlkSnapshot -DiffStorageSize makes a file anywhere. A file whose blocks were allocated before the take can be added, too."),
         [ErrorIds.StorageNotFound] = new(ObjectNotFound,

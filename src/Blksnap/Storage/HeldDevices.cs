@@ -53,9 +53,9 @@ internal static class HeldDevices
         }
     }
 
-    /// <summary>Whether what a storage overwrites was its own at a take.</summary>
+    /// <summary>Whether what a storage overwrites was its own at a take. Where one image is lost, those of other devices may still be read.</summary>
     internal static bool IsSafe(DateTime? since, Snapshot snapshot)
-        => snapshot.State != SnapshotState.Taken
+        => snapshot.State == SnapshotState.Created
             || (since is { } start && snapshot.TakeTime is { } take && start.ToUniversalTime() + s_clockTick < take.ToUniversalTime());
 
     private static bool IsOn(BlockDevice device, IReadOnlyCollection<DeviceId> others)
