@@ -165,16 +165,14 @@ static void tracker_detach(struct tracker *tracker)
  * tracker_attach() - the tracker of a device, made if there is none.
  * @bdev: the device, held open.
  *
- * A tracker of a device that had the same number before and is gone makes room.
- * trackers_lock is held. Return: the tracker, which nobody owns, or ERR_PTR:
- * -ENOMEM, -EALREADY (a snapshot holds it), or an error of filter_enable(). May sleep.
+ * No snapshot owns it. A tracker of a device that had the same number before and is
+ * gone makes room. trackers_lock is held. Return: the tracker, or ERR_PTR: -ENOMEM or
+ * an error of filter_enable(). May sleep.
  */
 struct tracker *tracker_attach(struct block_device *bdev)
 {
 	struct tracker *tracker = tracker_find(bdev->bd_dev);
 
-	if (tracker && tracker->owner)
-		return ERR_PTR(-EALREADY);
 	if (tracker && !is_device(&tracker->id, bdev)) {
 		tracker_detach(tracker);
 		tracker = NULL;
