@@ -83,8 +83,8 @@ internal static class ChangeTokenArgument
         try
         {
             using JsonDocument document = JsonDocument.Parse(text);
-            object?[] values = FromJson(document.RootElement) is object?[] list ? list : [FromJson(document.RootElement)];
-            List<ChangeToken> tokens = [.. values.SelectMany(value => Read(value, generation))];
+            object? root = FromJson(document.RootElement);
+            List<ChangeToken> tokens = [.. (root as object?[] ?? [root]).SelectMany(value => Read(value, generation))];
 
             // No token at all would mean everything.
             return tokens.Count > 0 ? tokens : throw Invalid("The JSON text has no change token in it.");

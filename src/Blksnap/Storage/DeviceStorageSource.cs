@@ -144,7 +144,8 @@ internal sealed class DeviceStorageSource : DiffStorageSource
             return "it is in use as swap";
         }
 
-        if (isWhole && (origins.Contains(device.Id) || device.Partitions.Any(origins.Contains)))
+        bool isOrigin = origins.Contains(device.Id) || device.Partitions.Any(origins.Contains);
+        if (isWhole && isOrigin)
         {
             return "it is, or contains, a device of the same snapshot";
         }
@@ -155,7 +156,7 @@ internal sealed class DeviceStorageSource : DiffStorageSource
         }
 
         // A range that is known to be free is fine, and only the user knows: what the snapshot is taken of need not carry anything that shows.
-        if (origins.Contains(device.Id) || device.Partitions.Any(origins.Contains))
+        if (isOrigin)
         {
             return "it is, or contains, a device of the same snapshot, whose data a range of it would overwrite";
         }

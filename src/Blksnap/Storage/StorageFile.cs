@@ -75,25 +75,13 @@ internal static unsafe class StorageFile
 
     /// <summary>Whether a path leads to a regular file.</summary>
     public static bool IsRegular(string path)
-    {
-        stat status;
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            return LibC.stat(name, &status) == 0 && ((uint)status.st_mode & TypeMask) == RegularType;
-        }
-    }
+        => TryStat(path, out stat status) && ((uint)status.st_mode & TypeMask) == RegularType;
 
     /// <summary>When a file was changed last, its blocks included; null if that cannot be told.</summary>
     public static DateTime? ChangeTimeOf(string path)
-    {
-        stat status;
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
-        {
-            return LibC.stat(name, &status) == 0
-                ? DateTime.UnixEpoch.AddSeconds(status.st_ctim.tv_sec).AddTicks(status.st_ctim.tv_nsec / 100)
-                : null;
-        }
-    }
+        => TryStat(path, out stat status)
+            ? DateTime.UnixEpoch.AddSeconds(status.st_ctim.tv_sec).AddTicks(status.st_ctim.tv_nsec / 100)
+            : null;
 
     /// <summary>The block device that a file or folder lies on.</summary>
     /// <exception cref="BlksnapException">
@@ -106,13 +94,9 @@ internal static unsafe class StorageFile
             return layout.DeviceOf(path);
         }
 
-        stat status;
-        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        if (!TryStat(path, out stat status))
         {
-            if (LibC.stat(name, &status) != 0)
-            {
-                throw new BlksnapException(ErrorIds.StorageNotFound, $"{path} does not exist or cannot be read.", string.Empty, LibC.errno, path);
-            }
+            throw new BlksnapException(ErrorIds.StorageNotFound, $"{path} does not exist or cannot be read.", string.Empty, LibC.errno, path);
         }
 
         DeviceId id = DeviceNumbers.Split(status.st_dev);
@@ -195,6 +179,15 @@ internal static unsafe class StorageFile
         if (recorded.Made)
         {
             File.Delete(recorded.Path);
+        }
+    }
+
+    private static bool TryStat(string path, out stat status)
+    {
+        fixed (byte* name = Encoding.UTF8.GetBytes(path + '\0'))
+        fixed (stat* result = &status)
+        {
+            return LibC.stat(name, result) == 0;
         }
     }
 

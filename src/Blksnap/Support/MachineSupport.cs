@@ -5,8 +5,8 @@ using Blksnap.Simulation;
 namespace Blksnap.Support;
 
 /// <summary>
-/// Looks whether snapshots can be taken on this machine, and says what is missing. Changes nothing. In a simulation the machine is not
-/// looked at, only the driver of the simulation.
+/// Looks whether snapshots can be taken on this machine, and says what is missing. Changes nothing. In a simulation what the machine
+/// has does not count, only the driver of the simulation.
 /// </summary>
 public static class MachineSupport
 {
@@ -17,10 +17,6 @@ public static class MachineSupport
     private static readonly string[] s_others = [OtherNode, "bdevfilter", "veeamsnap", "dattobd", "elastio_snap"];
 
     private static readonly string[] s_tested = ["6.1.", "6.12."];
-
-    // Those of Machine(), in its order.
-    private static readonly string[] s_ofMachine =
-        ["Kernel", "Architecture", "FunctionTracer", "Privileges", "OtherModules", "SecureBoot", "KernelModule"];
 
     private static volatile string s_root = string.Empty;
 
@@ -40,7 +36,12 @@ public static class MachineSupport
         bool isLoaded = machine.LoadedModules.Contains(ModuleName);
 
         // A script that asks first has to get as far in a simulation as everything else in it works: on any machine.
-        IEnumerable<SupportCheck> checks = BlkSimulation.Current is null ? Machine(machine, isLoaded) : s_ofMachine.Select(Simulated);
+        IEnumerable<SupportCheck> checks = Machine(machine, isLoaded);
+        if (BlkSimulation.Current is not null)
+        {
+            checks = checks.Select(check => Pass(check.Name, "Simulated: in a simulation nothing of this machine matters."));
+        }
+
         foreach (SupportCheck check in checks.Concat(Driver(isLoaded)))
         {
             yield return check;
@@ -72,8 +73,6 @@ public static class MachineSupport
         yield return Signatures(machine, isLoaded);
         yield return KernelModule(machine, isLoaded);
     }
-
-    private static SupportCheck Simulated(string name) => Pass(name, "Simulated: in a simulation nothing of this machine matters.");
 
     private static SupportCheck Kernel(MachineFiles machine)
     {

@@ -8,27 +8,8 @@ using Tmds.Linux;
 
 namespace Unit.Library;
 
-public sealed class DiffStorageTests : IDisposable
+public sealed class DiffStorageTests : StorageTest
 {
-    private const long Size = 64 << 20;
-
-    private readonly SimulatedDriver _fake = new();
-    private readonly BlksnapDriver _driver = BlksnapDriver.Open();
-    private readonly SnapshotManager _manager;
-    private readonly BlockDevice _origin;
-
-    public DiffStorageTests()
-    {
-        _manager = new SnapshotManager(_driver);
-        _origin = _fake.AddDevice("/dev/fake0", Size);
-    }
-
-    public void Dispose()
-    {
-        _driver.Dispose();
-        _fake.Dispose();
-    }
-
     [Theory]
     [InlineData("/dev/vdc", "/dev/vdc", null, null)]
     [InlineData("/dev/vdc:0+64MiB", "/dev/vdc", 0L, 64L << 20)]
@@ -70,9 +51,9 @@ public sealed class DiffStorageTests : IDisposable
     [InlineData("disk", "/dev/disk")]
     public void DeviceWithDataIsUsedOnlyByForce(string why, string message)
     {
-        BlockDevice part = _fake.AddDevice("/dev/store1", Size, null, device => device with { MountPoints = ["/part"], IsPartition = true });
-        BlockDevice disk = _fake.AddDevice("/dev/disk", Size, null, device => device with { MountPoints = ["/disk"] });
-        _fake.AddDevice("/dev/store", Size, why == "content" ? "xfs" : null, device => why switch
+        BlockDevice part = Fake.AddDevice("/dev/store1", Size, null, device => device with { MountPoints = ["/part"], IsPartition = true });
+        BlockDevice disk = Fake.AddDevice("/dev/disk", Size, null, device => device with { MountPoints = ["/disk"] });
+        Fake.AddDevice("/dev/store", Size, why == "content" ? "xfs" : null, device => why switch
         {
             "mounted" => device with { MountPoints = ["/mnt"] },
             "holders" => device with { Holders = ["dm-0"] },
@@ -82,22 +63,22 @@ public sealed class DiffStorageTests : IDisposable
         });
         foreach (string text in new[] { "/dev/store", "/dev/store:0+1M" })
         {
-            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse(text)));
+            BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.CheckStorage(DiffStorageSpec.Parse(text)));
             Assert.Equal(ErrorIds.StorageInUse, e.ErrorId);
             Assert.Equal("/dev/store", e.Target);
             Assert.Contains(message, e.Message, StringComparison.Ordinal);
-            _manager.CheckStorage(DiffStorageSpec.Parse(text), force: true);
+            Manager.CheckStorage(DiffStorageSpec.Parse(text), force: true);
         }
     }
 
     [Fact]
     public void SwapAndImagesAreNeverStorage()
     {
-        _fake.AddDevice("/dev/swap", Size, "swap", device => device with { IsSwap = true });
-        _fake.AddDevice("/dev/image", Size, null, device => device with { IsSnapshotImage = true });
+        Fake.AddDevice("/dev/swap", Size, "swap", device => device with { IsSwap = true });
+        Fake.AddDevice("/dev/image", Size, null, device => device with { IsSnapshotImage = true });
         foreach (string path in new[] { "/dev/swap", "/dev/image" })
         {
-            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse(path), force: true));
+            BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.CheckStorage(DiffStorageSpec.Parse(path), force: true));
             Assert.Equal(ErrorIds.StorageInUse, e.ErrorId);
         }
     }
@@ -105,9 +86,9 @@ public sealed class DiffStorageTests : IDisposable
     [Fact]
     public void OriginAsAWholeIsNotItsOwnStorage()
     {
-        SnapshotRequest request = new() { Devices = [_origin], Storage = [DiffStorageSpec.Parse("/dev/fake0")], Force = true };
-        Assert.Equal(ErrorIds.StorageInUse, Assert.Throws<BlksnapException>(() => _manager.Check(request)).ErrorId);
-        _manager.Check(request with { Storage = [DiffStorageSpec.Parse("/dev/fake0:32M+32M")] });
+        SnapshotRequest request = new() { Devices = [Origin], Storage = [DiffStorageSpec.Parse("/dev/fake0")], Force = true };
+        Assert.Equal(ErrorIds.StorageInUse, Assert.Throws<BlksnapException>(() => Manager.Check(request)).ErrorId);
+        Manager.Check(request with { Storage = [DiffStorageSpec.Parse("/dev/fake0:32M+32M")] });
     }
 
     [Theory]
@@ -124,16 +105,16 @@ public sealed class DiffStorageTests : IDisposable
     [InlineData("/proc", ErrorIds.StorageUnsupportedFileSystem)]
     public void UnusableStorageHasItsReason(string text, string errorId)
     {
-        _fake.AddDevice("/dev/store", Size, null, device => device with { LogicalBlockSize = 4096 });
-        _fake.AddDevice("/dev/readonly", Size, null, device => device with { IsReadOnly = true });
-        Assert.Equal(errorId, Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse(text))).ErrorId);
+        Fake.AddDevice("/dev/store", Size, null, device => device with { LogicalBlockSize = 4096 });
+        Fake.AddDevice("/dev/readonly", Size, null, device => device with { IsReadOnly = true });
+        Assert.Equal(errorId, Assert.Throws<BlksnapException>(() => Manager.CheckStorage(DiffStorageSpec.Parse(text))).ErrorId);
     }
 
     [Fact]
     public void SizeLimitsADevice()
     {
-        _fake.AddDevice("/dev/store", Size);
-        Snapshot snapshot = _manager.Create(new SnapshotRequest { Devices = [_origin], Storage = [DiffStorageSpec.Parse("/dev/store", 8 << 20)] });
+        Fake.AddDevice("/dev/store", Size);
+        Snapshot snapshot = Manager.Create(new SnapshotRequest { Devices = [Origin], Storage = [DiffStorageSpec.Parse("/dev/store", 8 << 20)] });
         Assert.Equal(8L << 20, snapshot.StorageCapacity);
     }
 
@@ -141,147 +122,100 @@ public sealed class DiffStorageTests : IDisposable
     public void EndsOfAWholeDeviceStayUnusedAndAreCleared()
     {
         // Not a multiple of 64 KiB: the unused end begins at one.
-        BlockDevice store = _fake.AddDevice("/dev/store", Size + 4096, "ext4");
-        Assert.Throws<BlksnapException>(() => _manager.Create(Request("/dev/store")));
-        Assert.Empty(_fake.Cleared);
+        BlockDevice store = Fake.AddDevice("/dev/store", Size + 4096, "ext4");
+        Assert.Throws<BlksnapException>(() => Manager.Create(Request("/dev/store")));
+        Assert.Empty(Fake.Cleared);
 
-        Snapshot snapshot = _manager.Create(Request("/dev/store") with { Force = true });
-        DiffStorageRange range = Assert.Single(_manager.GetStorage(snapshot.Id).Ranges);
+        Snapshot snapshot = Manager.Create(Request("/dev/store") with { Force = true });
+        DiffStorageRange range = Assert.Single(Manager.GetStorage(snapshot.Id).Ranges);
         Assert.Equal((128L << 10, Size - (256 << 10)), (range.Offset, range.Length));
-        Assert.Equal([(store.Id, 0L, 128L << 10), (store.Id, Size - (128 << 10), (128L << 10) + 4096)], _fake.Cleared);
+        Assert.Equal([(store.Id, 0L, 128L << 10), (store.Id, Size - (128 << 10), (128L << 10) + 4096)], Fake.Cleared);
 
-        _manager.Remove(snapshot.Id);
-        _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store"));
+        Manager.Remove(snapshot.Id);
+        Manager.CheckStorage(DiffStorageSpec.Parse("/dev/store"));
     }
 
     [Fact]
     public void NothingIsClearedBeforeTheSnapshotIsTaken()
     {
-        _fake.AddDevice("/dev/store", Size, "ext4");
-        _fake.FailRequest(8, Errno.ETIMEDOUT);
-        Assert.Throws<BlksnapException>(() => _manager.Create(Request("/dev/store") with { Force = true }));
-        Assert.Empty(_fake.Cleared);
+        Fake.AddDevice("/dev/store", Size, "ext4");
+        Fake.FailRequest(8, Errno.ETIMEDOUT);
+        Assert.Throws<BlksnapException>(() => Manager.Create(Request("/dev/store") with { Force = true }));
+        Assert.Empty(Fake.Cleared);
     }
 
     [Fact]
     public void NamedRangesAndTheirDeviceAreNotCleared()
     {
-        _fake.AddDevice("/dev/store", Size);
-        Snapshot snapshot = _manager.Create(Request("/dev/store:0+64M"));
+        Fake.AddDevice("/dev/store", Size);
+        Snapshot snapshot = Manager.Create(Request("/dev/store:0+64M"));
         Assert.Equal(Size, snapshot.StorageCapacity);
-        Assert.Empty(_fake.Cleared);
+        Assert.Empty(Fake.Cleared);
     }
 
     [Fact]
     public void StorageOfOthersIsNotCleared()
     {
-        BlockDevice other = _fake.AddDevice("/dev/fake1", Size);
-        BlockDevice store = _fake.AddDevice("/dev/store", Size);
-        _manager.Create(Request("/dev/store:64K+4K"));
-        Snapshot second = _manager.Create(Request("/dev/store") with { Devices = [other] });
-        Assert.Equal([(store.Id, Size - (128 << 10), 128L << 10)], _fake.Cleared);
+        BlockDevice other = Fake.AddDevice("/dev/fake1", Size);
+        BlockDevice store = Fake.AddDevice("/dev/store", Size);
+        Manager.Create(Request("/dev/store:64K+4K"));
+        Snapshot second = Manager.Create(Request("/dev/store") with { Devices = [other] });
+        Assert.Equal([(store.Id, Size - (128 << 10), 128L << 10)], Fake.Cleared);
 
         // Also what is given later, and where a partition is named and then its disk.
-        BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
-        _fake.AddDevice("/dev/disk1", Size / 2, null, device => device with { IsPartition = true, Disk = disk.Id });
-        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk1:0+4K"));
-        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk"));
-        Assert.Single(_fake.Cleared);
+        BlockDevice disk = Fake.AddDevice("/dev/disk", Size);
+        Fake.AddDevice("/dev/disk1", Size / 2, null, device => device with { IsPartition = true, Disk = disk.Id });
+        Manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk1:0+4K"));
+        Manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/disk"));
+        Assert.Single(Fake.Cleared);
 
-        BlockDevice more = _fake.AddDevice("/dev/more", Size);
-        _manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/more", 1 << 20));
-        Assert.Equal((more.Id, 0L, 128L << 10), _fake.Cleared[^1]);
-        Assert.Equal(2, _fake.Cleared.Count);
+        BlockDevice more = Fake.AddDevice("/dev/more", Size);
+        Manager.AddStorage(second.Id, DiffStorageSpec.Parse("/dev/more", 1 << 20));
+        Assert.Equal((more.Id, 0L, 128L << 10), Fake.Cleared[^1]);
+        Assert.Equal(2, Fake.Cleared.Count);
     }
 
     [Fact]
     public void DeviceWithoutRoomBetweenItsEndsIsTooSmall()
     {
-        _fake.AddDevice("/dev/store", 256 << 10);
-        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store")));
+        Fake.AddDevice("/dev/store", 256 << 10);
+        BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.CheckStorage(DiffStorageSpec.Parse("/dev/store")));
         Assert.Equal(ErrorIds.StorageTooSmall, e.ErrorId);
-        _manager.CheckStorage(DiffStorageSpec.Parse("/dev/store:0+256K"));
+        Manager.CheckStorage(DiffStorageSpec.Parse("/dev/store:0+256K"));
     }
 
     [Fact]
     public void DeviceAboveTheOriginIsNotStorage()
     {
-        BlockDevice part = _fake.AddDevice("/dev/fake0p1", Size, null, device => device with { IsPartition = true, Disk = _origin.Id });
-        BlockDevice raid = _fake.AddDevice("/dev/raid", Size, null, device => device with { MadeOf = [part.Id] });
-        BlockDevice volume = _fake.AddDevice("/dev/volume", Size, null, device => device with { MadeOf = [raid.Id] });
-        _fake.AddDevice("/dev/volume1", Size, null, device => device with { IsPartition = true, Disk = volume.Id });
-        _fake.AddDevice("/dev/beside", Size, null, device => device with { MadeOf = [new DeviceId(1, 1)] });
+        BlockDevice part = Fake.AddDevice("/dev/fake0p1", Size, null, device => device with { IsPartition = true, Disk = Origin.Id });
+        BlockDevice raid = Fake.AddDevice("/dev/raid", Size, null, device => device with { MadeOf = [part.Id] });
+        BlockDevice volume = Fake.AddDevice("/dev/volume", Size, null, device => device with { MadeOf = [raid.Id] });
+        Fake.AddDevice("/dev/volume1", Size, null, device => device with { IsPartition = true, Disk = volume.Id });
+        Fake.AddDevice("/dev/beside", Size, null, device => device with { MadeOf = [new DeviceId(1, 1)] });
         foreach (string text in new[] { "/dev/raid", "/dev/volume", "/dev/volume1", "/dev/volume:0+1M" })
         {
-            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Check(Request(text) with { Force = true }));
+            BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.Check(Request(text) with { Force = true }));
             Assert.Equal(ErrorIds.StorageAboveOrigin, e.ErrorId);
             Assert.Contains("/dev/fake0", e.Message, StringComparison.Ordinal);
         }
 
         // The partition is a part of the origin: what is written to it is known to be storage.
-        _manager.Check(Request("/dev/fake0p1:0+1M"));
-        _manager.Check(Request("/dev/beside"));
+        Manager.Check(Request("/dev/fake0p1:0+1M"));
+        Manager.Check(Request("/dev/beside"));
 
-        Snapshot snapshot = _manager.Create(Request("/dev/beside"));
+        Snapshot snapshot = Manager.Create(Request("/dev/beside"));
         Assert.Equal(
             ErrorIds.StorageAboveOrigin,
-            Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse("/dev/raid"))).ErrorId);
-    }
-
-    [Fact]
-    public void DeviceThatASnapshotHoldsIsNotStorageOfAnother()
-    {
-        _fake.AddDevice("/dev/fake0p1", Size, null, device => device with { IsPartition = true, Disk = _origin.Id });
-        _fake.AddDevice("/dev/beside", Size);
-        BlockDevice other = _fake.AddDevice("/dev/other", Size);
-        SnapshotRequest request = Request("/dev/fake0:0+1M") with { Devices = [other] };
-        _manager.Check(request);
-        Snapshot snapshot = _manager.Create(Request("/dev/beside:0+1M"));
-        foreach (string text in new[] { "/dev/fake0:0+1M", "/dev/fake0", "/dev/fake0p1" })
-        {
-            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Check(Request(text) with { Devices = [other] }));
-            Assert.Equal(ErrorIds.StorageAfterTake, e.ErrorId);
-        }
-
-        _manager.Check(request with { Force = true });
-        _manager.Remove(snapshot.Id);
-        _manager.Check(request);
-    }
-
-    [Theory]
-    [InlineData(-1.0, true)]
-    [InlineData(-0.01, false)]
-    [InlineData(1.0, false)]
-    [InlineData(null, false)]
-    public void BlocksHaveToBeOlderThanTheTake(double? seconds, bool isSafe)
-    {
-        DateTime take = new(2026, 11, 1, 12, 0, 0, DateTimeKind.Local);
-        DateTime? since = seconds is { } offset ? take.ToUniversalTime().AddSeconds(offset) : null;
-        Snapshot snapshot = new() { Id = Guid.NewGuid(), State = SnapshotState.Taken, TakeTime = take, DevicePath = [], Devices = [], Images = [] };
-        Assert.Equal(isSafe, HeldDevices.IsSafe(since, snapshot));
-        Assert.False(HeldDevices.IsSafe(since, snapshot with { TakeTime = null }));
-        Assert.True(HeldDevices.IsSafe(since, snapshot with { State = SnapshotState.Created }));
-    }
-
-    [ExtentFact]
-    public void TheTimeOfAFileIsThatOfItsLastChange()
-    {
-        using TemporaryFolder folder = ExtentFolder.Create();
-        string file = folder.File("file");
-        DateTime before = DateTime.UtcNow.AddSeconds(-1);
-        File.WriteAllText(file, "text");
-        File.SetLastWriteTimeUtc(file, before.AddYears(-1));
-        Assert.InRange(StorageFile.ChangeTimeOf(file)!.Value, before, DateTime.UtcNow.AddSeconds(1));
-        Assert.Null(StorageFile.ChangeTimeOf(folder.File("none")));
+            Assert.Throws<BlksnapException>(() => Manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse("/dev/raid"))).ErrorId);
     }
 
     [Fact]
     public void OriginsSideBySideOnOneDiskAreNotAboveEachOther()
     {
-        BlockDevice disk = _fake.AddDevice("/dev/disk", Size);
-        BlockDevice one = _fake.AddDevice("/dev/one", Size, null, device => device with { MadeOf = [disk.Id] });
-        _fake.AddDevice("/dev/two", Size, null, device => device with { MadeOf = [disk.Id] });
-        _manager.Check(Request("/dev/two") with { Devices = [one] });
+        BlockDevice disk = Fake.AddDevice("/dev/disk", Size);
+        BlockDevice one = Fake.AddDevice("/dev/one", Size, null, device => device with { MadeOf = [disk.Id] });
+        Fake.AddDevice("/dev/two", Size, null, device => device with { MadeOf = [disk.Id] });
+        Manager.Check(Request("/dev/two") with { Devices = [one] });
     }
 
     [ExtentFact]
@@ -290,12 +224,12 @@ public sealed class DiffStorageTests : IDisposable
         using TemporaryFolder folder = ExtentFolder.Create();
         string file = folder.File("storage");
         StorageFile.Make(file, hasName: true, 4 << 20).Dispose();
-        Snapshot snapshot = _manager.Create(Request(file));
-        Assert.Equal([5, 67, 7, 8], _fake.MutatingRequests.Select(request => request.Number));
-        Assert.Equal([file], _fake.Snapshots[0].HeldFiles);
+        Snapshot snapshot = Manager.Create(Request(file));
+        Assert.Equal([5, 67, 7, 8], Fake.MutatingRequests.Select(request => request.Number));
+        Assert.Equal([file], Fake.Snapshots[0].HeldFiles);
         Assert.Equal(4L << 20, snapshot.StorageCapacity);
-        Assert.All(_fake.Snapshots[0].Ranges, range => Assert.Equal(StorageFile.DeviceOf(file).Id, range.Device));
-        _manager.Remove(snapshot.Id);
+        Assert.All(Fake.Snapshots[0].Ranges, range => Assert.Equal(StorageFile.DeviceOf(file).Id, range.Device));
+        Manager.Remove(snapshot.Id);
         Assert.True(File.Exists(file));
     }
 
@@ -333,20 +267,20 @@ public sealed class DiffStorageTests : IDisposable
     public void FileInAFolderHasNoNameAndGoesWithTheSnapshot()
     {
         using TemporaryFolder folder = ExtentFolder.Create();
-        Snapshot snapshot = _manager.Create(Request(folder.Path, 2 << 20));
+        Snapshot snapshot = Manager.Create(Request(folder.Path, 2 << 20));
         Assert.Equal(2L << 20, snapshot.StorageCapacity);
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
-        Assert.EndsWith("(deleted)", Assert.Single(_fake.Snapshots[0].HeldFiles), StringComparison.Ordinal);
+        Assert.EndsWith("(deleted)", Assert.Single(Fake.Snapshots[0].HeldFiles), StringComparison.Ordinal);
     }
 
     [ExtentFact]
     public void CheckOfAFolderMakesNoFile()
     {
         using TemporaryFolder folder = ExtentFolder.Create();
-        _manager.Check(Request(folder.Path, 2 << 20));
-        _manager.Check(Request(folder.File("fresh"), 2 << 20));
+        Manager.Check(Request(folder.Path, 2 << 20));
+        Manager.Check(Request(folder.File("fresh"), 2 << 20));
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
-        Assert.Empty(_fake.MutatingRequests);
+        Assert.Empty(Fake.MutatingRequests);
     }
 
     [ExtentFact]
@@ -354,8 +288,8 @@ public sealed class DiffStorageTests : IDisposable
     {
         using TemporaryFolder folder = ExtentFolder.Create();
         string file = folder.File("fresh");
-        Assert.Equal(ErrorIds.StorageNotFound, Assert.Throws<BlksnapException>(() => _manager.Check(Request(file))).ErrorId);
-        Snapshot snapshot = _manager.Create(Request(file, 2 << 20));
+        Assert.Equal(ErrorIds.StorageNotFound, Assert.Throws<BlksnapException>(() => Manager.Check(Request(file))).ErrorId);
+        Snapshot snapshot = Manager.Create(Request(file, 2 << 20));
         Assert.Equal(2 << 20, new FileInfo(file).Length);
         Assert.Equal(2L << 20, snapshot.StorageCapacity);
     }
@@ -366,7 +300,7 @@ public sealed class DiffStorageTests : IDisposable
         using TemporaryFolder folder = ExtentFolder.Create();
         string file = folder.File("storage");
         StorageFile.Make(file, hasName: true, 1 << 20).Dispose();
-        Assert.Equal(3L << 20, _manager.Create(Request(file, 3 << 20)).StorageCapacity);
+        Assert.Equal(3L << 20, Manager.Create(Request(file, 3 << 20)).StorageCapacity);
         Assert.Equal(3 << 20, new FileInfo(file).Length);
     }
 
@@ -376,7 +310,7 @@ public sealed class DiffStorageTests : IDisposable
         using TemporaryFolder folder = ExtentFolder.Create();
         string file = folder.File("storage");
         StorageFile.Make(file, hasName: true, 3 << 20).Dispose();
-        Assert.Equal(1L << 20, _manager.Create(Request(file, 1 << 20)).StorageCapacity);
+        Assert.Equal(1L << 20, Manager.Create(Request(file, 1 << 20)).StorageCapacity);
     }
 
     [ExtentFact]
@@ -406,12 +340,12 @@ public sealed class DiffStorageTests : IDisposable
 
         foreach (string file in new[] { sparse, hole, tail })
         {
-            BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Create(Request(file)));
+            BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.Create(Request(file)));
             Assert.Equal(ErrorIds.StorageHoles, e.ErrorId);
             Assert.Equal(file, e.Target);
         }
 
-        Assert.Empty(_fake.MutatingRequests);
+        Assert.Empty(Fake.MutatingRequests);
     }
 
     [ExtentFact]
@@ -421,9 +355,9 @@ public sealed class DiffStorageTests : IDisposable
         string file = folder.File("storage");
         StorageFile.Make(file, hasName: true, 1 << 20).Dispose();
         using FileStream writer = File.OpenWrite(file);
-        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Create(Request(file)));
+        BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.Create(Request(file)));
         Assert.Equal(ErrorIds.StorageFileBusy, e.ErrorId);
-        Assert.Empty(_fake.Snapshots);
+        Assert.Empty(Fake.Snapshots);
         Assert.True(File.Exists(file));
     }
 
@@ -431,13 +365,13 @@ public sealed class DiffStorageTests : IDisposable
     public void FileThatWasMadeIsDeletedWhenALaterStepFails()
     {
         using TemporaryFolder folder = ExtentFolder.Create();
-        _fake.FailRequest(8, Errno.ETIMEDOUT);
-        Assert.Throws<BlksnapException>(() => _manager.Create(Request(folder.File("fresh"), 1 << 20)));
+        Fake.FailRequest(8, Errno.ETIMEDOUT);
+        Assert.Throws<BlksnapException>(() => Manager.Create(Request(folder.File("fresh"), 1 << 20)));
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
 
-        Snapshot snapshot = _manager.Create(Request(folder.Path, 1 << 20));
-        _fake.FailRequest(7, Errno.ENOMEM);
-        Assert.Throws<BlksnapException>(() => _manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse(folder.File("fresh"), 1 << 20)));
+        Snapshot snapshot = Manager.Create(Request(folder.Path, 1 << 20));
+        Fake.FailRequest(7, Errno.ENOMEM);
+        Assert.Throws<BlksnapException>(() => Manager.AddStorage(snapshot.Id, DiffStorageSpec.Parse(folder.File("fresh"), 1 << 20)));
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
     }
 
@@ -445,10 +379,10 @@ public sealed class DiffStorageTests : IDisposable
     public void FileThatDoesNotFitIsTooSmall()
     {
         using TemporaryFolder folder = ExtentFolder.Create();
-        BlksnapException e = Assert.Throws<BlksnapException>(() => _manager.Create(Request(folder.File("fresh"), 1L << 50)));
+        BlksnapException e = Assert.Throws<BlksnapException>(() => Manager.Create(Request(folder.File("fresh"), 1L << 50)));
         Assert.Equal(ErrorIds.StorageTooSmall, e.ErrorId);
         Assert.Empty(Directory.GetFileSystemEntries(folder.Path));
-        Assert.Empty(_fake.Snapshots);
+        Assert.Empty(Fake.Snapshots);
     }
 
     [ExtentFact]
@@ -459,15 +393,15 @@ public sealed class DiffStorageTests : IDisposable
         string file = folder.File("storage");
         StorageFile.Make(file, hasName: true, 1 << 20).Dispose();
         File.CreateSymbolicLink(link, file);
-        _manager.Check(Request(link));
+        Manager.Check(Request(link));
 
         string empty = folder.File("empty");
         File.WriteAllText(empty, "less than a page");
-        Assert.Equal(ErrorIds.StorageTooSmall, Assert.Throws<BlksnapException>(() => _manager.Check(Request(empty))).ErrorId);
+        Assert.Equal(ErrorIds.StorageTooSmall, Assert.Throws<BlksnapException>(() => Manager.Check(Request(empty))).ErrorId);
 
         Assert.Equal(
             ErrorIds.StorageNotFound,
-            Assert.Throws<BlksnapException>(() => _manager.Check(Request(file + ":0+4096"))).ErrorId);
+            Assert.Throws<BlksnapException>(() => Manager.Check(Request(file + ":0+4096"))).ErrorId);
     }
 
     [Theory]
@@ -487,9 +421,6 @@ public sealed class DiffStorageTests : IDisposable
         Exception? e = Record.Exception(() => FileExtents.CheckFlags(flags, "/file"));
         Assert.Equal(errorId, (e as BlksnapException)?.ErrorId);
     }
-
-    private SnapshotRequest Request(string storage, long? size = null)
-        => new() { Devices = [_origin], Storage = [DiffStorageSpec.Parse(storage, size)] };
 
     private static byte[]? ReadDevice(string path, List<ByteRange> ranges)
     {
