@@ -7,7 +7,7 @@
   CompanyName          = 'The BlksnapPS authors'
   Copyright            = 'Copyright (c) 2026 The BlksnapPS authors. MIT License.'
   Description          = 'Consistent snapshots of mounted Linux block devices, and the blocks changed between them, through the blksnap kernel module.'
-  PowerShellVersion    = '7.6'
+  PowerShellVersion    = '7.4'
   CompatiblePSEditions = @('Core')
   FormatsToProcess     = @('BlksnapPS.Format.ps1xml', 'BlksnapPS.Changes.Format.ps1xml', 'BlksnapPS.Machine.Format.ps1xml')
   TypesToProcess       = @('BlksnapPS.Types.ps1xml')

@@ -103,6 +103,8 @@ function Install-Tool {
   }
 }
 
+$runtime = if ([Runtime.InteropServices.RuntimeInformation]::OSArchitecture -eq 'Arm64') { 'linux-arm64' } else { 'linux-x64' }
+
 function Build-Cmdlets {
   if (-not (Get-Command dotnet -CommandType Application -ErrorAction Ignore)) {
     throw 'The .NET SDK is missing: install dotnet-sdk-10.0, then run this again.'
@@ -113,7 +115,6 @@ function Build-Cmdlets {
   if ((Test-Path $manifest) -and (Test-Path $stamp) -and [IO.File]::ReadAllText($stamp) -eq $sources) {
     return
   }
-  $runtime = if ([Runtime.InteropServices.RuntimeInformation]::OSArchitecture -eq 'Arm64') { 'linux-arm64' } else { 'linux-x64' }
   Invoke-Step 'Building the cmdlets' dotnet @(
     'publish', "$root/src/BlksnapPS/BlksnapPS.csproj", '-c', 'Release', '-r', $runtime, '-v', 'quiet', '-nologo', '-nodeReuse:false')
   Invoke-Step 'Building their help' dotnet @(
@@ -323,7 +324,7 @@ function Test-Model {
   $log = "$out/results/model-$Name.log"
   $lines = @(Invoke-Guest $Name ($testDisks + @('--timeout', '3600', '--module', $Module, '--log', $log) + @($Options | Where-Object { $_ })) @(
       'sh', '-c', '"$@" && "$0" "$BLKSNAP_COVERAGE"', "$root/tests/Kernel/inspect.sh",
-      'dotnet', "$out/model/Model.dll", '--driver', 'kernel', '--steps', ($Long ? '30000' : '1500')))
+      "$out/model/Model", '--driver', 'kernel', '--steps', ($Long ? '30000' : '1500')))
   $code = $LASTEXITCODE
   $lines | ForEach-Object { Write-Host $_ }
   $passed = @($lines -match '^model: ok').Count
@@ -336,7 +337,7 @@ function Test-Model {
 function Build-KernelTest {
   Invoke-Step 'Building the kernel tests' make @('-s', '-C', "$root/tests/Kernel", "OUT=$out/kernel-tests")
   Invoke-Step 'Building the model test' dotnet @(
-    'publish', "$root/tests/Model/Model.csproj", '-c', 'Release', '-o', "$out/model", '-v', 'quiet', '-nologo', '-nodeReuse:false')
+    'publish', "$root/tests/Model/Model.csproj", '-c', 'Release', '-r', $runtime, '--self-contained', '-o', "$out/model", '-v', 'quiet', '-nologo', '-nodeReuse:false')
   $env:BLKSNAP_TEST_LONG = $Long ? '1' : '0'
   $env:BLKSNAP_TEST_DISKS = '/dev/vda /dev/vdb /dev/vdc /dev/vdd'
 }

@@ -100,25 +100,26 @@ public static class DisplayText
     public static string TimeAndAge(object? time) => Time(time) is { Length: > 0 } text ? $"{text} ({Age(time)} ago)" : string.Empty;
 
     /// <summary>A state or a verdict, in the colour of its meaning where the output is a terminal.</summary>
-    public static string State(object? state)
+    /// <param name="state">The state, or its name.</param>
+    /// <param name="rendering"><c>$PSStyle.OutputRendering</c> of the session.</param>
+    public static string State(object? state, object? rendering)
     {
         string text = state?.ToString() ?? string.Empty;
-        PSStyle style = PSStyle.Instance;
         string? color = text switch
         {
-            "Taken" or "Frozen" or "Passed" or "Active" => style.Foreground.Green,
-            "Created" or "LowSpace" or "Refused" or "TimedOut" or "Warning" or "AtMaximum" or "Abandoned" => style.Foreground.Yellow,
-            "Corrupted" or "Failed" => style.Foreground.Red,
+            "Taken" or "Frozen" or "Passed" or "Active" => "\e[32m",
+            "Created" or "LowSpace" or "Refused" or "TimedOut" or "Warning" or "AtMaximum" or "Abandoned" => "\e[33m",
+            "Corrupted" or "Failed" => "\e[31m",
             _ => null,
         };
-        return color is null || !TakesColor(style) ? text : color + text + style.Reset;
+        return color is null || !TakesColor(rendering) ? text : color + text + "\e[0m";
     }
 
     // In the mode for hosts the engine leaves colours out where the output of a command is redirected, but does not look at that of the process.
-    private static bool TakesColor(PSStyle style) => style.OutputRendering switch
+    private static bool TakesColor(object? rendering) => rendering?.ToString() switch
     {
-        OutputRendering.PlainText => false,
-        OutputRendering.Ansi => true,
+        "PlainText" => false,
+        "Ansi" => true,
         _ => !Console.IsOutputRedirected,
     };
 

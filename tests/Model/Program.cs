@@ -49,7 +49,7 @@ public static class Program
             return 1;
         }
 
-        Console.WriteLine($"model: ok 1 - {driver} and model agree in {steps} steps, seed {seed}");
+        Console.WriteLine($"model: ok 1 - {driver} and model agree in {steps} steps, seed {seed}, on .NET {Environment.Version}");
         return 0;
     }
 

@@ -18,7 +18,7 @@ public sealed class BlkSimulation : IDisposable
 
     private readonly SimulatedDriver _driver;
     private readonly List<SimulatedDisk> _disks = [];
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
 
     /// <summary>Makes the machine, without disks.</summary>
     public BlkSimulation()

@@ -15,7 +15,7 @@ internal sealed unsafe class SimulatedDevices(SimulatedDriver driver) : IBlockDe
     private const long Alignment = 1 << 20;
 
     private readonly Dictionary<string, ByteRange> _places = [];
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private long _next;
 
     public BlockDevice? FromPath(string path) => driver.FromPath(path);

@@ -11,7 +11,7 @@ namespace Blksnap.Snapshots;
 public static class AutoExtension
 {
     private static readonly Dictionary<Guid, AutoExtender> s_active = [];
-    private static readonly Lock s_lock = new();
+    private static readonly object s_lock = new();
 
     // The thread may be in the middle of making a file.
     private static readonly TimeSpan s_releaseLimit = TimeSpan.FromSeconds(5);

@@ -11,7 +11,7 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
     /// <summary>Events that are kept at most, if nothing else is said.</summary>
     public const int DefaultLimit = 1024;
 
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly LinkedList<SnapshotEvent> _events = [];
 
     /// <summary>Events that are waiting.</summary>

@@ -10,7 +10,7 @@ namespace Blksnap.Snapshots;
 public static class EventReader
 {
     private static readonly Dictionary<Guid, WatchedSnapshot> s_watched = [];
-    private static readonly Lock s_lock = new();
+    private static readonly object s_lock = new();
 
     /// <summary>Subscribes to the events of a snapshot. Requests SNAPSHOT_COLLECT, then SNAPSHOT_WAIT_EVENT again and again.</summary>
     /// <param name="id">The snapshot.</param>

@@ -8,7 +8,7 @@ namespace Blksnap.Snapshots;
 /// <param name="id">The snapshot.</param>
 /// <param name="gate">Protects all fields. <see cref="IsActive"/>, <see cref="Add"/>, <see cref="TakeKept"/> and <see cref="Complete"/> are called with it held.</param>
 /// <param name="forget">Called with the gate held when the snapshot has ended.</param>
-internal sealed class WatchedSnapshot(Guid id, Lock gate, Action forget)
+internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
 {
     // A wait that can be interrupted is as good as endless. Where it cannot, the thread outlives its last subscription by up to one slice.
     // Drivers without extensions wait four to ten times longer than asked, and do not end a wait when the snapshot ends.

@@ -12,12 +12,12 @@ public sealed class AddBlkSimulationDiskCommand : SimulationCommand
     /// <summary>Names of the disks, as a kernel would name them.</summary>
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
-    [ValidatePattern("^[^/]+$", ErrorMessage = "The name of a disk has no slashes: {0}")]
+    [ValidateText("^[^/]+$", "The name of a disk has no slashes: {0}")]
     public string[] Name { get; set; } = [];
 
     /// <summary>Bytes of each disk.</summary>
     [Parameter(Position = 1)]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long Size { get; set; } = 64 << 20;
 
     /// <summary>Where a file system is said to be mounted that is frozen when a snapshot is taken.</summary>

@@ -23,12 +23,12 @@ public sealed class AddChangedBlocksCommand : BlksnapCommand
 
     /// <summary>Bytes from the start of the device; rounded down to a sector.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, long.MaxValue)]
     public long Offset { get; set; }
 
     /// <summary>Bytes; the end is rounded up to a sector.</summary>
     [Parameter(Mandatory = true, Position = 2, ValueFromPipelineByPropertyName = true)]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long Length { get; set; }
 
     /// <inheritdoc/>

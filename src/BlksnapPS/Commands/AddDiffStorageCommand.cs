@@ -31,7 +31,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
     /// <summary>Bytes of each storage that is a directory, a new file, or to be used in part.</summary>
     [Parameter]
     [Alias("DiffStorageSize")]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long Size { get; set; }
 
     /// <summary>Use storage devices that carry a file system or are mounted, and ranges of devices of the snapshot.</summary>
@@ -68,7 +68,7 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
         }
 
         IReadOnlyList<DiffStorageRange> added = Finish(
-            driver => new SnapshotManager(driver).AddStorage(Id, spec, Force, PipelineStopToken));
+            driver => new SnapshotManager(driver).AddStorage(Id, spec, Force, StopToken));
         if (PassThru)
         {
             WriteObject(added, enumerateCollection: true);

@@ -9,19 +9,12 @@ namespace BlksnapPS.Commands;
 /// <summary>
 /// What all commands share: the driver, which is opened once for a pipeline, errors per item, and the end by Ctrl+C.
 /// </summary>
-public abstract class BlksnapCommand : PSCmdlet, IDisposable
+public abstract class BlksnapCommand : StoppableCommand
 {
     private BlksnapDriver? _driver;
 
     /// <summary>The driver; there is one from <see cref="BeginProcessing"/> on.</summary>
     private protected BlksnapDriver Driver => _driver ?? throw new PipelineStoppedException();
-
-    /// <summary>Closes the driver.</summary>
-    public void Dispose()
-    {
-        Dispose(true);
-        GC.SuppressFinalize(this);
-    }
 
     /// <summary>Opens the driver. Without one, nothing further down the pipeline can work.</summary>
     protected override void BeginProcessing()
@@ -38,12 +31,14 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
 
     /// <summary>Closes the driver.</summary>
     /// <param name="disposing">Whether this is not the finalizer.</param>
-    protected virtual void Dispose(bool disposing)
+    protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
             _driver?.Dispose();
         }
+
+        base.Dispose(disposing);
     }
 
     /// <summary>Does something for one item; its failure is an error of that item, and the pipeline goes on.</summary>
@@ -57,7 +52,7 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
             action();
             return true;
         }
-        catch (OperationCanceledException) when (PipelineStopToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (StopToken.IsCancellationRequested)
         {
             throw new PipelineStoppedException();
         }
@@ -74,7 +69,7 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
     /// </summary>
     private protected T Ask<T>(Func<T> question)
         where T : class
-        => DetachedWork.Run(question, static _ => { }, PipelineStopToken, mayBeCutOff: true);
+        => DetachedWork.Run(question, static _ => { }, StopToken, mayBeCutOff: true);
 
     /// <summary>As above, where there is no answer but a failure.</summary>
     private protected void Ask(Action request) => Ask<object>(() =>
@@ -89,7 +84,7 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
     private protected T Finish<T>(Func<BlksnapDriver, T> work)
         where T : class
     {
-        PipelineStopToken.ThrowIfCancellationRequested();
+        StopToken.ThrowIfCancellationRequested();
         return DetachedWork.Run(
             () =>
             {
@@ -97,7 +92,7 @@ public abstract class BlksnapCommand : PSCmdlet, IDisposable
                 return work(driver);
             },
             static _ => { },
-            PipelineStopToken);
+            StopToken);
     }
 
     /// <summary>Looks up the device behind each path; a path without one is an error of that path.</summary>

@@ -28,12 +28,12 @@ public sealed class EnableDiffStorageAutoExtendCommand : BlksnapCommand
 
     /// <summary>Bytes that the whole difference storage of the snapshot may have.</summary>
     [Parameter(Mandatory = true, Position = 1)]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long MaximumSize { get; set; }
 
     /// <summary>Bytes that are added at a time at least; as many as the driver asks for if left out.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long StepSize { get; set; }
 
     /// <summary>Put out the record so far.</summary>
@@ -51,11 +51,11 @@ public sealed class EnableDiffStorageAutoExtendCommand : BlksnapCommand
             return;
         }
 
-        PipelineStopToken.ThrowIfCancellationRequested();
+        StopToken.ThrowIfCancellationRequested();
         DiffStorageAutoExtend record = DetachedWork.Run(
             () => AutoExtension.Enable(Id, directory, MaximumSize, StepSize == 0 ? null : StepSize),
             begun => AutoExtension.Disable(begun.SnapshotId),
-            PipelineStopToken);
+            StopToken);
         if (PassThru)
         {
             WriteObject(record);

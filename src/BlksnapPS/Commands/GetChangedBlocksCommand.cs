@@ -52,12 +52,12 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
 
     /// <summary>Bytes: ranges with no more than this between them become one.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, long.MaxValue)]
     public long MergeGap { get; set; }
 
     /// <summary>Bytes: shorter ranges are widened to this, so that a copy has no pieces that are too small for it.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, long.MaxValue)]
     public long Minimum { get; set; }
 
     /// <summary>Put out the map itself, one byte a block, instead of ranges.</summary>

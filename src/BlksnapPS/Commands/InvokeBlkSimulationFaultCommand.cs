@@ -25,7 +25,7 @@ public sealed class InvokeBlkSimulationFaultCommand : SimulationCommand
 
     /// <summary>SlowFreeze: milliseconds that the snapshot tries.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, int.MaxValue)]
     public int DelayMilliseconds { get; set; } = 100;
 
     /// <inheritdoc/>

@@ -39,7 +39,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
 
     /// <summary>Bytes of each storage that is a directory, a new file, or to be used in part.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long DiffStorageSize { get; set; }
 
     /// <summary>Use storage devices that carry a file system or are mounted, and ranges of devices of the snapshot.</summary>
@@ -57,7 +57,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
 
     /// <summary>Bytes that the whole difference storage may have with -AutoExtend.</summary>
     [Parameter(Mandatory = true, ParameterSetName = AutoExtendSet)]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long MaximumSize { get; set; }
 
     /// <inheritdoc/>
@@ -120,7 +120,7 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
                 MyInvocation.MyCommand.Name))
             {
-                WriteObject(DetachedWork.Run(() => Make(request, directory, PipelineStopToken), Unmake, PipelineStopToken));
+                WriteObject(DetachedWork.Run(() => Make(request, directory, StopToken), Unmake, StopToken));
             }
         });
     }

@@ -24,7 +24,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 
     /// <summary>Which events.</summary>
     [Parameter(Position = 1)]
-    [ValidatePattern(SnapshotEventNames.Pattern, ErrorMessage = SnapshotEventNames.Message)]
+    [ValidateText(SnapshotEventNames.Pattern, SnapshotEventNames.Message)]
     [ArgumentCompleter(typeof(EventNameCompleter))]
     public string EventName { get; set; } = SnapshotEventNames.All;
 
@@ -51,7 +51,7 @@ public sealed class RegisterBlkSnapshotEventCommand : BlksnapCommand
 
     /// <summary>End the subscription after so many events; 0 for no limit.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, int.MaxValue)]
     public int MaxTriggerCount { get; set; }
 
     /// <inheritdoc/>

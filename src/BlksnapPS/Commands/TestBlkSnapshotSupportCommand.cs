@@ -7,7 +7,7 @@ namespace BlksnapPS.Commands;
 /// <summary>Test-BlkSnapshotSupport: whether snapshots can be taken on this machine, and what is missing. Needs neither root nor a driver.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "BlkSnapshotSupport")]
 [OutputType(typeof(SupportCheck), typeof(bool))]
-public sealed class TestBlkSnapshotSupportCommand : PSCmdlet
+public sealed class TestBlkSnapshotSupportCommand : StoppableCommand
 {
     /// <summary>Put out whether nothing failed, instead of the checks.</summary>
     [Parameter]
@@ -33,7 +33,7 @@ public sealed class TestBlkSnapshotSupportCommand : PSCmdlet
     {
         try
         {
-            return DetachedWork.Run(static () => MachineSupport.Check().ToArray(), static _ => { }, PipelineStopToken, mayBeCutOff: true);
+            return DetachedWork.Run(static () => MachineSupport.Check().ToArray(), static _ => { }, StopToken, mayBeCutOff: true);
         }
         catch (OperationCanceledException)
         {

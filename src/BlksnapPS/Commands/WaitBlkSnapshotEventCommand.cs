@@ -33,7 +33,7 @@ public sealed class WaitBlkSnapshotEventCommand : BlksnapCommand
     protected override void ProcessRecord() => Attempt(Id, () =>
     {
         TimeSpan limit = Timeout is { } seconds ? TimeSpan.FromSeconds(seconds) : System.Threading.Timeout.InfiniteTimeSpan;
-        if (EventReader.Wait(Id, limit, PipelineStopToken) is { } received)
+        if (EventReader.Wait(Id, limit, StopToken) is { } received)
         {
             WriteObject(received);
         }

@@ -29,13 +29,13 @@ public sealed class WatchBlkSnapshotCommand : BlksnapCommand
 
     /// <summary>Which events.</summary>
     [Parameter(Position = 1)]
-    [ValidatePattern(SnapshotEventNames.Pattern, ErrorMessage = SnapshotEventNames.Message)]
+    [ValidateText(SnapshotEventNames.Pattern, SnapshotEventNames.Message)]
     [ArgumentCompleter(typeof(EventNameCompleter))]
     public string EventName { get; set; } = SnapshotEventNames.All;
 
     /// <summary>End after so many events.</summary>
     [Parameter]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, int.MaxValue)]
     public int? Count { get; set; }
 
     /// <summary>End after so many seconds without an event; without limit if left out.</summary>
@@ -89,7 +89,7 @@ public sealed class WatchBlkSnapshotCommand : BlksnapCommand
 
         using (feed)
         {
-            for (int left = Count ?? int.MaxValue; left > 0 && feed.Take(patience, PipelineStopToken) is { } received; left--)
+            for (int left = Count ?? int.MaxValue; left > 0 && feed.Take(patience, StopToken) is { } received; left--)
             {
                 WriteObject(received);
             }

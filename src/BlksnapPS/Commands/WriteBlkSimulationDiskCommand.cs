@@ -25,7 +25,7 @@ public sealed class WriteBlkSimulationDiskCommand : SimulationCommand
 
     /// <summary>Bytes from the start of the disk.</summary>
     [Parameter(Position = 1)]
-    [ValidateRange(ValidateRangeKind.NonNegative)]
+    [ValidateRange(0, long.MaxValue)]
     public long Offset { get; set; }
 
     /// <summary>What to write: bytes, or text, of which the UTF-8 bytes are written.</summary>
@@ -35,7 +35,7 @@ public sealed class WriteBlkSimulationDiskCommand : SimulationCommand
 
     /// <summary>So many random bytes are written.</summary>
     [Parameter(Mandatory = true, Position = 2, ParameterSetName = ByLength)]
-    [ValidateRange(ValidateRangeKind.Positive)]
+    [ValidateRange(1, long.MaxValue)]
     public long Length { get; set; }
 
     /// <inheritdoc/>

@@ -104,9 +104,9 @@ public sealed class FormatTests : CmdletTest
     [Fact]
     public void A_state_has_a_colour_where_the_output_is_no_plain_text()
     {
-        Assert.Equal("Taken", Run("$PSStyle.OutputRendering = 'PlainText'; [BlksnapPS.DisplayText]::State('Taken')").Ok().Single<string>());
-        Assert.Equal("\e[32mTaken\e[0m", Run("$PSStyle.OutputRendering = 'Ansi'; [BlksnapPS.DisplayText]::State('Taken')").Ok().Single<string>());
-        Assert.Equal("NotTaken", Run("[BlksnapPS.DisplayText]::State('NotTaken')").Ok().Single<string>());
+        Assert.Equal("Taken", Run("$PSStyle.OutputRendering = 'PlainText'; [BlksnapPS.DisplayText]::State('Taken', $PSStyle.OutputRendering)").Ok().Single<string>());
+        Assert.Equal("\e[32mTaken\e[0m", Run("$PSStyle.OutputRendering = 'Ansi'; [BlksnapPS.DisplayText]::State('Taken', $PSStyle.OutputRendering)").Ok().Single<string>());
+        Assert.Equal("NotTaken", Run("[BlksnapPS.DisplayText]::State('NotTaken', $PSStyle.OutputRendering)").Ok().Single<string>());
         Run("$PSStyle.OutputRendering = 'Host'").Ok();
     }
 

@@ -2,6 +2,8 @@
 using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Reflection;
+using System.Runtime.Versioning;
 using Unit.Cmdlets;
 
 namespace Unit.Surface;
@@ -20,12 +22,26 @@ public sealed class ManifestTests
         }
 
         Assert.Equal(["Core"], Strings(_manifest["CompatiblePSEditions"]));
-        Assert.Equal(new Version(7, 6), new Version(_manifest["PowerShellVersion"]!.ToString()!));
         Hashtable gallery = Gallery();
         Assert.Contains("Linux", Strings(gallery["Tags"]));
         Assert.Contains("PSEdition_Core", Strings(gallery["Tags"]));
         Assert.All(Strings(gallery["Tags"]), tag => Assert.DoesNotContain(' ', tag));
         Assert.NotEmpty(gallery["ReleaseNotes"]!.ToString()!);
+    }
+
+    [Fact]
+    public void It_asks_for_the_oldest_version_whose_runtime_and_engine_it_was_built_for()
+    {
+        Assert.Equal(new Version(7, 4), new Version(_manifest["PowerShellVersion"]!.ToString()!));
+        foreach (Assembly assembly in new[] { typeof(BlksnapPS.DisplayText).Assembly, typeof(Blksnap.Snapshot).Assembly })
+        {
+            Assert.Equal(".NETCoreApp,Version=v8.0", assembly.GetCustomAttribute<TargetFrameworkAttribute>()!.FrameworkName);
+        }
+
+        // The contract that all engines since 5.1 fulfil; an engine itself has the version of its PowerShell.
+        Assert.Equal(
+            new Version(3, 0, 0, 0),
+            Assert.Single(typeof(BlksnapPS.DisplayText).Assembly.GetReferencedAssemblies(), name => name.Name == "System.Management.Automation").Version);
     }
 
     [Fact]
