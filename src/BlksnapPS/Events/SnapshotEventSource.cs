@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 using System.Management.Automation;
+using System.Management.Automation.Runspaces;
 using Blksnap;
 using Blksnap.Snapshots;
 
@@ -8,7 +9,7 @@ namespace BlksnapPS.Events;
 /// <summary>
 /// Carries the events of a snapshot into the event manager of a session, where a subscription has their source identifier. They arrive in
 /// order: the engine would hand out those of a .NET event from several threads at once. The thread that reads them never waits for the
-/// session, and no code of the user runs on it. When no more can come, the subscription ends, behind the last of them.
+/// session, and no code of the user runs on it. When no more can come, the subscription ends, behind the last of them (<see cref="SessionActions"/>).
 /// </summary>
 public sealed class SnapshotEventSource : IDisposable
 {
@@ -23,10 +24,8 @@ public sealed class SnapshotEventSource : IDisposable
     private IDisposable? _subscription;
     private PSEventSubscriber? _subscriber;
 
-    // What ends the subscription behind the actions that are waiting, if it has an action; used once, or dropped.
-    private PSEventSubscriber? _afterActions;
-    private readonly PSObject _markData;
-    private int _markUse;
+    // Where the subscription has an action; otherwise events wait in the queue of the session, which is there at all times.
+    private SessionActions? _actions;
     private int _delivering;
     private volatile bool _isOver;
     private volatile bool _isFinished;
@@ -39,7 +38,6 @@ public sealed class SnapshotEventSource : IDisposable
         _manager = manager;
         _identifier = identifier;
         _messageData = messageData;
-        _markData = PSObject.AsPSObject(new Action(UnsubscribeSoon));
     }
 
     /// <summary>
@@ -60,11 +58,22 @@ public sealed class SnapshotEventSource : IDisposable
     {
         _ended = true;
         Interlocked.Exchange(ref _subscription, null)?.Dispose();
+        _actions?.Leave(this);
+    }
 
-        // One that is on its way ends by itself; to wait for it here, maybe in an action, could take forever.
-        if (_afterActions is { } mark && Interlocked.CompareExchange(ref _markUse, 1, 0) == 0)
+    /// <summary>Whether there is something that <see cref="DeliverNext"/> would do.</summary>
+    internal bool HasMore => !_ended && (_buffer.Count > 0 || (_isOver && !_isFinished));
+
+    /// <summary>Ends a subscription.</summary>
+    internal static void Unsubscribe(PSEventManager manager, PSEventSubscriber subscriber)
+    {
+        try
         {
-            _manager.UnsubscribeEvent(mark);
+            manager.UnsubscribeEvent(subscriber);
+        }
+        catch (Exception)
+        {
+            // The session is closed, or the user has ended it. A thread that lets an exception go takes the process with it.
         }
     }
 
@@ -74,17 +83,8 @@ public sealed class SnapshotEventSource : IDisposable
         _subscriber = subscriber;
         if (subscriber.Action is not null)
         {
-            // Actions wait in a line until the session has time for them, and this one comes last. To unsubscribe while some are waiting
-            // would run them in the thread that does it, beside whatever the session is doing.
-            _afterActions = _manager.SubscribeEvent(
-                null,
-                null,
-                Guid.NewGuid().ToString(),
-                null,
-                ScriptBlock.Create("$Event.MessageData.Invoke()"),
-                supportEvent: true,
-                forwardEvent: false,
-                maxTriggerCount: 1);
+            _actions = SessionActions.Of(Runspace.DefaultRunspace);
+            _actions.Join(this);
         }
 
         _subscription = EventReader.Subscribe(SnapshotId, OnEvent, OnEnd);
@@ -112,68 +112,53 @@ public sealed class SnapshotEventSource : IDisposable
 
     private void DeliverSoon()
     {
-        if (Interlocked.Exchange(ref _delivering, 1) == 0)
+        if (_actions is { } actions)
         {
-            _ = ThreadPool.UnsafeQueueUserWorkItem(static source => source.Deliver(), this, preferLocal: false);
+            actions.Enter(this);
+        }
+        else if (Interlocked.Exchange(ref _delivering, 1) == 0)
+        {
+            _ = ThreadPool.UnsafeQueueUserWorkItem(static source => source.DeliverAll(), this, preferLocal: false);
         }
     }
 
-    private void Deliver()
+    private void DeliverAll()
     {
         do
         {
-            // Looked at first: then whatever came before the end is in the buffer.
-            bool isLast = _isOver;
-            while (!_ended && _buffer.TryTake() is { } next)
+            while (DeliverNext())
             {
-                Deliver(next);
-            }
-
-            if (isLast && !_isFinished)
-            {
-                _isFinished = true;
-                Finish();
             }
 
             _ = Interlocked.Exchange(ref _delivering, 0);
         }
-        while (!_ended && (_buffer.Count > 0 || (_isOver && !_isFinished)) && Interlocked.Exchange(ref _delivering, 1) == 0);
+        while (HasMore && Interlocked.Exchange(ref _delivering, 1) == 0);
     }
 
-    /// <summary>Ends the subscription: at once, or after the actions that are waiting.</summary>
-    private void Finish()
+    /// <summary>Hands the next event over, or ends the subscription when there can be none.</summary>
+    /// <returns>Whether there was one.</returns>
+    internal bool DeliverNext()
     {
-        if (_afterActions is not { } mark)
+        // Looked at first: then whatever came before the end is in the buffer.
+        bool isLast = _isOver;
+        if (_ended)
         {
-            Unsubscribe();
+            return false;
         }
-        else if (Interlocked.CompareExchange(ref _markUse, 1, 0) == 0)
-        {
-            try
-            {
-                _ = _manager.GenerateEvent(
-                    mark.SourceIdentifier, this, [], _markData, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
-            }
-            catch (Exception)
-            {
-                // The session is closed, and has no subscriptions. A thread that lets an exception go takes the process with it.
-            }
-        }
-    }
 
-    // Not in the action itself: the engine waits for an action to end when it unsubscribes.
-    private void UnsubscribeSoon() => ThreadPool.UnsafeQueueUserWorkItem(static source => source.Unsubscribe(), this, preferLocal: false);
+        if (_buffer.TryTake() is { } next)
+        {
+            Deliver(next);
+            return true;
+        }
 
-    private void Unsubscribe()
-    {
-        try
+        if (isLast && !_isFinished)
         {
-            _manager.UnsubscribeEvent(_subscriber!);
+            _isFinished = true;
+            Unsubscribe(_manager, _subscriber!);
         }
-        catch (Exception)
-        {
-            // As above; one that the user has ended is no error.
-        }
+
+        return false;
     }
 
     private void Deliver(SnapshotEvent next)
@@ -181,9 +166,16 @@ public sealed class SnapshotEventSource : IDisposable
         SnapshotEventArgs arguments = new(next.Kind == SnapshotEventKind.LowSpace ? TakeBack(next) : next);
         _lastRequest = next.Kind == SnapshotEventKind.LowSpace ? arguments : _lastRequest;
 
-        // In this thread as far as the queue of the session: so the next one comes after it. Nobody waits for actions.
-        _ = _manager.GenerateEvent(
-            _identifier, this, [this, arguments], _messageData, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
+        try
+        {
+            // In this thread as far as the queue of the session: so the next one comes after it.
+            _ = _manager.GenerateEvent(
+                _identifier, this, [this, arguments], _messageData, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
+        }
+        catch (Exception)
+        {
+            // The session is closed, or the engine was already starting what waits: it has the event by then.
+        }
     }
 
     /// <summary>

@@ -186,6 +186,36 @@ public sealed class EventTests : CmdletTest
         Assert.Equal(numbers.Order(), numbers);
     }
 
+    /// <summary>
+    /// The engine runs what is waiting from whatever thread has an event, and two at once end its process; what comes just when a pipeline ends,
+    /// it leaves until the next one.
+    /// </summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Many_events_for_several_actions_run_by_themselves_and_leave_the_session_alive(bool isBusyNowAndThen)
+    {
+        Snapshot snapshot = TakeQuiet();
+        System.Collections.Concurrent.ConcurrentQueue<long> seen = [];
+        Engine.With("seen", seen);
+        for (int i = 0; i < 4; i++)
+        {
+            Run($"$null = Register-BlkSnapshotEvent {snapshot.Id} -MessageData $seen -Action {{ $Event.MessageData.Enqueue($EventArgs.SequenceNumber) }}").Ok();
+        }
+
+        for (int i = 0; i < 500; i++)
+        {
+            Driver.RaiseEvent(snapshot.Id, 7);
+            Thread.Sleep(1);
+            if (isBusyNowAndThen)
+            {
+                Run("$null").Ok();
+            }
+        }
+
+        Assert.True(Engine.Until(() => seen.Count == 2000), $"{seen.Count} of 2000");
+    }
+
     [Fact]
     public void Requests_that_nobody_takes_do_not_pile_up_in_the_queue()
     {
@@ -294,12 +324,8 @@ public sealed class EventTests : CmdletTest
         Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
     }
 
-    // None at all, not even one that Get-EventSubscriber hides. The engine may leave an action until the session runs something.
-    private bool HasNoSubscriber()
-    {
-        Run("$null").Ok();
-        return Engine.Events.Subscribers.Count == 0;
-    }
+    // None at all, not even one that Get-EventSubscriber hides.
+    private bool HasNoSubscriber() => Engine.Events.Subscribers.Count == 0;
 
     [Theory]
     [InlineData("")]

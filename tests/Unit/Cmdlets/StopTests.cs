@@ -116,13 +116,13 @@ public sealed class StopTests : CmdletTest
 
         // The first time, what the runtime itself opens for good is opened.
         Stop(text);
-        int before = Descriptors();
+        string[] before = Descriptors();
         for (int i = 0; i < 5; i++)
         {
             Stop(text);
         }
 
-        Assert.True(Engine.Until(() => Descriptors() <= before), $"{Descriptors()} descriptors, {before} before");
+        AssertNoMoreThan(before);
     }
 
     /// <summary>Ctrl+C does not wait for a file system that takes its time to freeze, and the snapshot that comes of it is nobody's.</summary>
@@ -155,13 +155,13 @@ public sealed class StopTests : CmdletTest
         Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok();
         string text = string.Format(null, script, snapshot.Id);
         Run(text).Ok();
-        int before = Descriptors();
+        string[] before = Descriptors();
         for (int i = 0; i < 20; i++)
         {
             Run(text).Ok();
         }
 
-        Assert.True(Engine.Until(() => Descriptors() <= before), $"{Descriptors()} descriptors, {before} before");
+        AssertNoMoreThan(before);
         Assert.True(Engine.Until(() => Driver.OpenChannels == 0), $"{Driver.OpenChannels} channels");
     }
 
@@ -204,5 +204,10 @@ public sealed class StopTests : CmdletTest
             Engine.Until(() => Driver.OpenChannels == 0 && Driver.Delayed == 0), $"{Driver.OpenChannels} channels, {Driver.Delayed} requests");
     }
 
-    private static int Descriptors() => Directory.EnumerateFileSystemEntries("/proc/self/fd").Count();
+    private static void AssertNoMoreThan(string[] before) => Assert.True(
+        Engine.Until(() => Descriptors().Length <= before.Length),
+        "left open: " + string.Join(", ", Descriptors().Except(before)));
+
+    private static string[] Descriptors() =>
+        [.. new DirectoryInfo("/proc/self/fd").EnumerateFileSystemInfos().Select(entry => $"{entry.Name} {entry.LinkTarget}")];
 }
