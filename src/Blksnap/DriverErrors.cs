@@ -174,6 +174,8 @@ internal static class DriverErrors
             "Unmount it first, or remove the snapshot all the same with -Force: whoever reads the image then gets I/O errors."),
         [ErrorIds.ChangeTokenInvalid] = new(InvalidArgument,
             "Give -Since the ChangeToken of the image that was copied: (Get-BlkSnapshotImage).ChangeToken while its snapshot existed. Without one, take a full backup."),
+        [ErrorIds.RawAndRanges] = new(InvalidArgument,
+            "Leave out -Raw, or -MergeGap and -Minimum."),
         [ErrorIds.SubscriberExists] = new(ResourceExists,
             "Choose another -SourceIdentifier, or end the other subscription with Unregister-Event."),
         [ErrorIds.ActionAndForward] = new(InvalidArgument,

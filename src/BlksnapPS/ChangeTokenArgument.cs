@@ -20,8 +20,20 @@ internal static class ChangeTokenArgument
     /// <param name="arguments">What was bound.</param>
     /// <param name="generation">Generation of plain numbers; null if it was not given.</param>
     /// <exception cref="BlksnapException"><see cref="ErrorIds.ChangeTokenInvalid"/>.</exception>
-    public static IReadOnlyList<ChangeToken> Read(IEnumerable<object> arguments, Guid? generation) =>
-        [.. arguments.SelectMany(argument => Read(argument, generation))];
+    public static IReadOnlyList<ChangeToken> Read(IEnumerable<object> arguments, Guid? generation)
+    {
+        List<ChangeToken> tokens = [.. arguments.SelectMany(argument => Read(argument, generation))];
+        if (generation is { } asked)
+        {
+            return tokens.Count == 0
+                ? throw Invalid("-Generation belongs to a number that is given to -Since.")
+                : tokens.Find(token => token.Generation != asked) is { } other
+                ? throw Invalid($"The token {other} is not of the generation {asked}.")
+                : tokens;
+        }
+
+        return tokens;
+    }
 
     private static IEnumerable<ChangeToken> Read(object? argument, Guid? generation)
     {

@@ -121,6 +121,9 @@ public static class ErrorIds
     /// <summary>What was given is neither the token of an earlier copy nor a number.</summary>
     public const string ChangeTokenInvalid = nameof(ChangeTokenInvalid);
 
+    /// <summary>The map of changed blocks has no ranges that could be merged or widened.</summary>
+    public const string RawAndRanges = nameof(RawAndRanges);
+
     /// <summary>An event subscription with this source identifier exists.</summary>
     public const string SubscriberExists = nameof(SubscriberExists);
 

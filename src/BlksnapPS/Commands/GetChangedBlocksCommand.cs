@@ -70,6 +70,12 @@ public sealed class GetChangedBlocksCommand : BlksnapCommand
         base.BeginProcessing();
         try
         {
+            if (Raw && (MergeGap > 0 || Minimum > 0))
+            {
+                throw new BlksnapException(
+                    ErrorIds.RawAndRanges, "-Raw gives the map of changed blocks as it is: it has no ranges to merge or widen.", string.Empty, Errno.EINVAL, null);
+            }
+
             _since = ChangeTokenArgument.Read(Since, Generation);
         }
         catch (BlksnapException e)

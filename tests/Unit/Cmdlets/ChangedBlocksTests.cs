@@ -156,6 +156,24 @@ public sealed class ChangedBlocksTests : CmdletTest
         Assert.Contains("Get-Content -Raw", error.ErrorDetails.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("-MergeGap 1MB")]
+    [InlineData("-Minimum 1MB")]
+    public void The_map_itself_has_no_ranges_to_merge_or_widen(string more)
+    {
+        Take();
+        Run($"Get-ChangedBlocks /dev/fake0 -Raw {more}").Error("RawAndRanges", ErrorCategory.InvalidArgument);
+    }
+
+    [Fact]
+    public void A_generation_is_that_of_the_token_or_an_error()
+    {
+        TakeTwoWithChanges();
+        Assert.Single(Run("Get-ChangedBlocks /dev/fake1 -Since $tokens[1] -Generation $tokens[1].Generation").Ok().Output);
+        Run($"Get-ChangedBlocks /dev/fake1 -Since $tokens[1] -Generation {Guid.NewGuid()}").Error("ChangeTokenInvalid", ErrorCategory.InvalidArgument);
+        Run($"Get-ChangedBlocks /dev/fake1 -Generation {Guid.NewGuid()}").Error("ChangeTokenInvalid", ErrorCategory.InvalidArgument);
+    }
+
     [Fact]
     public void An_image_stands_for_its_device()
     {
