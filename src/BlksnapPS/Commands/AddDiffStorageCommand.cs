@@ -67,8 +67,9 @@ public sealed class AddDiffStorageCommand : BlksnapCommand
             return;
         }
 
+        CancellationToken stop = StopToken;
         IReadOnlyList<DiffStorageRange> added = Finish(
-            driver => new SnapshotManager(driver).AddStorage(Id, spec, Force, StopToken));
+            driver => new SnapshotManager(driver).AddStorage(Id, spec, Force, stop));
         if (PassThru)
         {
             WriteObject(added, enumerateCollection: true);

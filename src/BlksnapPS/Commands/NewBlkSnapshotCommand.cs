@@ -120,7 +120,8 @@ public sealed class NewBlkSnapshotCommand : BlksnapCommand
                 $"Take a snapshot of {DisplayText.List(paths)} with difference storage on {DisplayText.List(request.Storage)}?",
                 MyInvocation.MyCommand.Name))
             {
-                WriteObject(DetachedWork.Run(() => Make(request, directory, StopToken), Unmake, StopToken));
+                CancellationToken stop = StopToken;
+                WriteObject(DetachedWork.Run(() => Make(request, directory, stop), Unmake, stop));
             }
         });
     }

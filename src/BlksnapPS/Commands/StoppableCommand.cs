@@ -8,7 +8,9 @@ public abstract class StoppableCommand : PSCmdlet, IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
 
-    /// <summary>Cancelled when the pipeline is stopped. (The engine has such a token itself, but only from 7.6 on.)</summary>
+    /// <summary>
+    /// Cancelled when the pipeline is stopped; what may outlive the command keeps a copy. (The engine has such a token itself, but only from 7.6 on.)
+    /// </summary>
     private protected CancellationToken StopToken => _stop.Token;
 
     /// <summary>Lets go of what the command has open.</summary>

@@ -9,46 +9,60 @@ namespace BlksnapPS.Events;
 /// Hands the events of all snapshots to the actions of one session, each after the one before was run.
 /// </summary>
 /// <remarks>
-/// Whoever gives the engine an event with an action also runs what waits, where the session is idle; and what is left over then, the engine
-/// runs a tenth of a second later from a thread of its own. Where two of these meet, one throws in a thread where nobody catches it, and the
-/// process ends. So the engine never has more than one of ours. That it was run is told by the action of a hidden subscription, whose event
-/// comes behind it: two are what the engine runs in one go. An event that comes just when a pipeline ends, the engine leaves until the session
-/// runs something; so somebody looks after it.
+/// Whoever gives the engine an event with an action also runs what waits, where the session is idle; and what is left over when it has looked
+/// for actions, the engine runs a tenth of a second later, from a thread of its own. Where two of these meet, one throws in a thread where
+/// nobody catches it, and the process ends. So the engine never has more than one event of ours, and never gets one while it looks.
+/// <para>
+/// That an event was run is told by a mark behind it: the event of a hidden subscription, with an action that reads a property. (No call: those
+/// are forbidden in a session with a constrained language.) Two is what the engine always runs in one go. An event that comes just when a
+/// pipeline ends, it leaves until the session runs something; then another mark wakes it.
+/// </para>
 /// </remarks>
 internal sealed class SessionActions
 {
     private static readonly ConditionalWeakTable<Runspace, SessionActions> s_sessions = [];
 
-    // When the session is looked at, if it has not run an event; not after the tenth of a second of the engine, so as not to meet it.
-    private static readonly TimeSpan s_firstLook = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan s_laterLook = TimeSpan.FromSeconds(1);
+    // A pipeline that has run a mark has looked for more, and found nothing, long before that.
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(20);
 
-    private readonly PSEventManager _manager;
+    // When to look whether an idle session has left an event; not after the tenth of a second of the engine, so as not to meet it.
+    private static readonly TimeSpan s_firstLook = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_busyLook = TimeSpan.FromSeconds(1);
+
     private readonly Runspace _session;
-    private readonly PSObject _tell;
-    private readonly Timer _look;
+    private readonly PSEventManager _manager;
+
+    // Fires once: at the end of a pause, or to look after what is pending.
+    private readonly Timer _timer;
 
     // Protects all fields. The engine is never called with it held: it calls back with locks of its own.
     private readonly object _lock = new();
     private readonly HashSet<SnapshotEventSource> _members = [];
     private readonly Queue<SnapshotEventSource> _line = new();
 
-    // A worker is on its way, or the session has an event.
+    // A thread hands over, or there is a pause, or the session has an event.
     private bool _isBusy;
-    private PSEventSubscriber? _mark;
+    private bool _isPause;
 
-    // The mark that the session has.
-    private PSEventSubscriber? _pending;
+    // The mark behind the event that the session has; null when it was run.
+    private Mark? _pending;
 
-    // Whoever sends the mark goes on himself if it was run meanwhile: the pipeline that ran it is over by then.
+    // Whoever sends a mark goes on himself if it was run meanwhile.
     private bool _isSending;
+    private TimeSpan _nextLook;
+    private PSEventSubscriber? _subscription;
+
+    // Marks that the engine has. To unsubscribe in an action would wait for them for ever.
+    private int _sent;
 
     private SessionActions(Runspace session)
     {
         _session = session;
         _manager = session.Events;
-        _tell = new(new Action<PSEventSubscriber>(OnRun));
-        _look = new(static actions => ((SessionActions)actions!).Look(), this, Timeout.Infinite, Timeout.Infinite);
+        using (ExecutionContext.SuppressFlow())
+        {
+            _timer = new(static actions => ((SessionActions)actions!).OnTime(), this, Timeout.Infinite, Timeout.Infinite);
+        }
     }
 
     /// <summary>Those of a session.</summary>
@@ -57,46 +71,38 @@ internal sealed class SessionActions
     /// <summary>Takes a source in. Called by the session.</summary>
     public void Join(SnapshotEventSource source)
     {
-        bool isFirst;
         lock (_lock)
         {
-            isFirst = _mark is null;
             _ = _members.Add(source);
+            if (_subscription is not null)
+            {
+                return;
+            }
         }
 
-        if (isFirst)
+        PSEventSubscriber made = _manager.SubscribeEvent(
+            null,
+            null,
+            Guid.NewGuid().ToString(),
+            null,
+            ScriptBlock.Create($"$null = $Event.MessageData.{nameof(Mark.IsRun)}"),
+            supportEvent: true,
+            forwardEvent: false);
+        lock (_lock)
         {
-            PSEventSubscriber mark = _manager.SubscribeEvent(
-                null,
-                null,
-                Guid.NewGuid().ToString(),
-                null,
-                ScriptBlock.Create("$Event.MessageData.Invoke($EventSubscriber)"),
-                supportEvent: true,
-                forwardEvent: false);
-            mark.Unsubscribed += (_, _) => OnGone(mark);
-            lock (_lock)
-            {
-                _mark = mark;
-            }
+            _subscription = made;
+            UnsubscribeIfUnused();
         }
     }
 
     /// <summary>Lets a source go, with what it has not handed over.</summary>
     public void Leave(SnapshotEventSource source)
     {
-        PSEventSubscriber? unused = null;
         lock (_lock)
         {
-            if (_members.Remove(source) && _members.Count == 0)
-            {
-                // To unsubscribe one that waits would run it here, or wait for ever if this is in an action.
-                unused = _mark == _pending ? null : _mark;
-                _mark = null;
-            }
+            _ = _members.Remove(source);
+            UnsubscribeIfUnused();
         }
-
-        Unsubscribe(unused);
     }
 
     /// <summary>Puts a source that has something to hand over in the line.</summary>
@@ -108,7 +114,7 @@ internal sealed class SessionActions
             if (!_isBusy)
             {
                 _isBusy = true;
-                GoOnSoon();
+                _ = ThreadPool.UnsafeQueueUserWorkItem(static actions => actions.GoOn(), this, preferLocal: false);
             }
         }
     }
@@ -120,9 +126,6 @@ internal sealed class SessionActions
             _line.Enqueue(source);
         }
     }
-
-    // No thread waits while the session has other things to do.
-    private void GoOnSoon() => ThreadPool.UnsafeQueueUserWorkItem(static actions => actions.GoOn(), this, preferLocal: false);
 
     private void GoOn()
     {
@@ -143,7 +146,8 @@ internal sealed class SessionActions
                 continue;
             }
 
-            PSEventSubscriber? mark;
+            Mark mark = new(this);
+            PSEventSubscriber? subscription;
             lock (_lock)
             {
                 if (source.HasMore)
@@ -151,123 +155,190 @@ internal sealed class SessionActions
                     Enqueue(source);
                 }
 
-                mark = _mark;
+                subscription = _subscription;
+                if (subscription is null)
+                {
+                    // A user can end it, with -Force: then nobody tells, and only time helps.
+                    Pause(s_firstLook);
+                    return;
+                }
+
                 _pending = mark;
-                _isSending = mark is not null;
+                _nextLook = s_firstLook;
+                _isSending = true;
             }
 
-            // Without one (a user can end it with -Force) nobody tells, and the next one follows at once.
-            if (mark is not null && IsLeft(mark))
+            if (!Send(subscription, mark))
             {
-                _ = _look.Change(s_firstLook, s_laterLook);
                 return;
             }
         }
     }
 
-    /// <summary>Sends the mark, which is on record as pending and as being sent.</summary>
-    /// <returns>Whether it was not run yet.</returns>
-    private bool IsLeft(PSEventSubscriber mark)
+    /// <summary>Sends a mark. Where the session is idle, this runs it, and the event before it.</summary>
+    /// <returns>Whether to go on: it was run, and the pipeline that did it is over.</returns>
+    private bool Send(PSEventSubscriber subscription, Mark mark)
     {
-        bool isSent = true;
+        lock (_lock)
+        {
+            _sent++;
+        }
+
         try
         {
             _ = _manager.GenerateEvent(
-                mark.SourceIdentifier, this, [], _tell, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
+                subscription.SourceIdentifier, this, [], mark.Data, processInCurrentThread: true, waitForCompletionInCurrentThread: false);
         }
         catch (Exception)
         {
-            // The session is closed. A thread that lets an exception go takes the process with it.
-            isSent = false;
+            // The engine was running what waits already, and has the mark; or the session is closed. An exception that a thread lets go takes
+            // the process with it.
         }
 
         lock (_lock)
         {
             _isSending = false;
-            bool isLeft = _pending == mark;
-            _pending = isSent ? _pending : null;
-            return isLeft && isSent;
+            if (_pending == mark)
+            {
+                _ = _timer.Change(_nextLook, Timeout.InfiniteTimeSpan);
+                return false;
+            }
+
+            if (_session.RunspaceAvailability != RunspaceAvailability.Available)
+            {
+                Pause(s_pause);
+                return false;
+            }
+
+            return true;
         }
     }
 
-    private void Look()
+    private void Pause(TimeSpan time)
     {
-        PSEventSubscriber mark;
+        _isPause = true;
+        _ = _timer.Change(time, Timeout.InfiniteTimeSpan);
+    }
+
+    private void OnTime()
+    {
+        PSEventSubscriber? subscription;
+        Mark mark;
         lock (_lock)
         {
-            RunspaceAvailability availability = _session.RunspaceAvailability;
-            if (_pending is not { } pending || availability == RunspaceAvailability.None)
+            if (_isPause)
             {
-                _ = _look.Change(Timeout.Infinite, Timeout.Infinite);
+                _isPause = false;
+                _ = ThreadPool.UnsafeQueueUserWorkItem(static actions => actions.GoOn(), this, preferLocal: false);
                 return;
             }
 
-            if (_isSending || availability != RunspaceAvailability.Available)
+            RunspaceAvailability availability = _session.RunspaceAvailability;
+            if (_pending is not { } pending || _isSending || availability == RunspaceAvailability.None)
             {
+                // It was run just now; or the session is closed.
+                return;
+            }
+
+            if (availability != RunspaceAvailability.Available)
+            {
+                _ = _timer.Change(s_busyLook, Timeout.InfiniteTimeSpan);
                 return;
             }
 
             mark = pending;
+            subscription = _subscription;
+            _nextLook *= 2;
             _isSending = true;
         }
 
-        if (!IsLeft(mark))
+        if (subscription is null || !_manager.GetEventSubscribers(subscription.SourceIdentifier).Any())
         {
-            GoOn();
+            GiveUp(subscription);
+        }
+        else if (!Send(subscription, mark))
+        {
+            return;
+        }
+
+        GoOn();
+    }
+
+    // A user has ended the hidden subscription, and has got the mark. The next registration makes a new one.
+    private void GiveUp(PSEventSubscriber? subscription)
+    {
+        lock (_lock)
+        {
+            _isSending = false;
+            _pending = null;
+            _subscription = null;
+            _sent = 0;
+        }
+
+        PSEventArgsCollection queue = _manager.ReceivedEvents;
+        lock (queue.SyncRoot)
+        {
+            for (int i = queue.Count - 1; i >= 0 && subscription is not null; i--)
+            {
+                if (queue[i].SourceIdentifier == subscription.SourceIdentifier)
+                {
+                    queue.RemoveAt(i);
+                }
+            }
         }
     }
 
-    // In the session, behind the action.
-    private void OnRun(PSEventSubscriber mark)
+    // In the session, behind the action of the event.
+    private void OnRun(Mark mark)
     {
-        bool isUnused;
         lock (_lock)
         {
-            if (!Finish(mark))
+            _sent = Math.Max(_sent - 1, 0);
+            if (_pending == mark)
             {
-                return;
+                _pending = null;
+                if (!_isSending)
+                {
+                    Pause(s_pause);
+                }
             }
 
-            isUnused = _mark != mark;
-        }
-
-        if (isUnused)
-        {
-            // Not here: the engine waits for an action to end when it unsubscribes.
-            _ = ThreadPool.UnsafeQueueUserWorkItem(_ => Unsubscribe(mark), null);
+            UnsubscribeIfUnused();
         }
     }
 
-    private void OnGone(PSEventSubscriber mark)
+    private void UnsubscribeIfUnused()
     {
-        lock (_lock)
+        if (_members.Count == 0 && _sent == 0 && _subscription is { } unused)
         {
-            _mark = _mark == mark ? null : _mark;
-            _ = Finish(mark);
+            _subscription = null;
+
+            // Not here, which may be in an action: the engine waits for that when it unsubscribes.
+            _ = ThreadPool.UnsafeQueueUserWorkItem(_ => SnapshotEventSource.Unsubscribe(_manager, unused), null);
         }
     }
 
-    private bool Finish(PSEventSubscriber mark)
+    /// <summary>What goes with the event of the hidden subscription.</summary>
+    private sealed class Mark
     {
-        if (_pending != mark)
+        private readonly SessionActions _actions;
+
+        public Mark(SessionActions actions)
         {
-            return false;
+            _actions = actions;
+            Data = PSObject.AsPSObject(this);
         }
 
-        _pending = null;
-        if (!_isSending)
-        {
-            GoOnSoon();
-        }
+        public PSObject Data { get; }
 
-        return true;
-    }
-
-    private void Unsubscribe(PSEventSubscriber? mark)
-    {
-        if (mark is not null)
+        /// <summary>Read by the action of the hidden subscription; to read it is to tell.</summary>
+        public bool IsRun
         {
-            SnapshotEventSource.Unsubscribe(_manager, mark);
+            get
+            {
+                _actions.OnRun(this);
+                return true;
+            }
         }
     }
 }

@@ -85,12 +85,24 @@ public sealed class SnapshotEventSource : IDisposable
         {
             _actions = SessionActions.Of(Runspace.DefaultRunspace);
             _actions.Join(this);
+            subscriber.Action.StateChanged += OnActionState;
         }
 
-        _subscription = EventReader.Subscribe(SnapshotId, OnEvent, OnEnd);
+        // Before _ended is read: who ends it meanwhile sees one or the other.
+        _ = Interlocked.Exchange(ref _subscription, EventReader.Subscribe(SnapshotId, OnEvent, OnEnd));
         if (_ended)
         {
             Dispose();
+        }
+    }
+
+    // The engine keeps a subscription whose action has ended by an error, or by Ctrl+C, but never runs it again: events would be taken and lost.
+    private void OnActionState(object? sender, JobStateEventArgs state)
+    {
+        if (state.JobStateInfo.State == JobState.Failed)
+        {
+            // Not here: the engine waits for an action to end when it unsubscribes.
+            _ = ThreadPool.UnsafeQueueUserWorkItem(static source => Unsubscribe(source._manager, source._subscriber!), this, preferLocal: false);
         }
     }
 
