@@ -90,6 +90,23 @@ public static class EventReader
         return watched?.Pause();
     }
 
+    /// <summary>
+    /// Gives an event back that a subscription, disposed of by now, has got and done nothing with. Where it was the last one, whoever waits or
+    /// subscribes next gets it.
+    /// </summary>
+    /// <param name="unused">The event.</param>
+    public static void GiveBack(SnapshotEvent unused)
+    {
+        ArgumentNullException.ThrowIfNull(unused);
+        lock (s_lock)
+        {
+            if (s_watched.TryGetValue(unused.SnapshotId, out WatchedSnapshot? watched))
+            {
+                watched.Keep(unused);
+            }
+        }
+    }
+
     /// <summary>An event that came in after its last subscription had ended.</summary>
     private static SnapshotEvent? TakeKept(Guid id)
     {

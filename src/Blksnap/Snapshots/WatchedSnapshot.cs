@@ -6,7 +6,7 @@ namespace Blksnap.Snapshots;
 
 /// <summary>A snapshot that this process reads the events of: its subscriptions, and the thread that reads while there are any.</summary>
 /// <param name="id">The snapshot.</param>
-/// <param name="gate">Protects all fields. <see cref="IsActive"/>, <see cref="Add"/>, <see cref="TakeKept"/> and <see cref="Complete"/> are called with it held.</param>
+/// <param name="gate">Protects all fields. <see cref="IsActive"/>, <see cref="Add"/>, <see cref="TakeKept"/>, <see cref="Keep"/> and <see cref="Complete"/> are called with it held.</param>
 /// <param name="forget">Called with the gate held when the snapshot has ended.</param>
 internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
 {
@@ -127,6 +127,15 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
 
     /// <summary>An event that nobody wanted; null if there is none, or if the thread is about to give it out.</summary>
     public SnapshotEvent? TakeKept() => _thread is null ? _backlog.TryTake() : null;
+
+    /// <summary>Keeps an event that nobody has made use of, if there is nobody else who may have got it.</summary>
+    public void Keep(SnapshotEvent unused)
+    {
+        if (_subscriptions.Count == 0)
+        {
+            _backlog.Add(unused);
+        }
+    }
 
     /// <summary>Gives an event its number, and what is known of the storage.</summary>
     public SnapshotEvent Complete(SnapshotEvent read, SnapshotStatus? status)

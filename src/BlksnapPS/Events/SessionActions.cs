@@ -132,6 +132,7 @@ internal sealed class SessionActions
         for (; ; )
         {
             SnapshotEventSource? source;
+            bool isTold;
             lock (_lock)
             {
                 if (!_line.TryDequeue(out source))
@@ -139,9 +140,11 @@ internal sealed class SessionActions
                     _isBusy = false;
                     return;
                 }
+
+                isTold = _subscription is not null;
             }
 
-            if (!source.DeliverNext())
+            if (!source.DeliverNext(mayEnd: isTold))
             {
                 continue;
             }

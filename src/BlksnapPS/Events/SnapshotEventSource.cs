@@ -53,12 +53,16 @@ public sealed class SnapshotEventSource : IDisposable
     /// <summary>The snapshot.</summary>
     public Guid SnapshotId { get; }
 
-    /// <summary>Ends the reading.</summary>
+    /// <summary>Ends the reading. What the session has not got is there for whoever waits or registers next.</summary>
     public void Dispose()
     {
         _ended = true;
         Interlocked.Exchange(ref _subscription, null)?.Dispose();
         _actions?.Leave(this);
+        while (_buffer.TryTake() is { } unused)
+        {
+            EventReader.GiveBack(unused);
+        }
     }
 
     /// <summary>Whether there is something that <see cref="DeliverNext"/> would do.</summary>
@@ -148,8 +152,11 @@ public sealed class SnapshotEventSource : IDisposable
     }
 
     /// <summary>Hands the next event over, or ends the subscription when there can be none.</summary>
+    /// <param name="mayEnd">
+    /// Whether the engine has run what it got. Otherwise it would run the rest while it unsubscribes, and wait for the session, which waits for it.
+    /// </param>
     /// <returns>Whether there was one.</returns>
-    internal bool DeliverNext()
+    internal bool DeliverNext(bool mayEnd = true)
     {
         // Looked at first: then whatever came before the end is in the buffer.
         bool isLast = _isOver;
@@ -164,7 +171,7 @@ public sealed class SnapshotEventSource : IDisposable
             return true;
         }
 
-        if (isLast && !_isFinished)
+        if (isLast && mayEnd && !_isFinished)
         {
             _isFinished = true;
             Unsubscribe(_manager, _subscriber!);

@@ -125,6 +125,34 @@ public sealed class EventActionTests : CmdletTest
         Assert.True(Engine.Until(() => Run("$count.Now").Ok().Single<int>() == 5));
     }
 
+    [Fact]
+    public void What_a_registration_has_not_run_at_its_end_is_for_whoever_waits_next()
+    {
+        Snapshot snapshot = TakeQuiet();
+        Register(snapshot);
+        using ManualResetEventSlim isBusy = new();
+        using ManualResetEventSlim goOn = new();
+        Engine.With("isBusy", isBusy).With("goOn", goOn);
+        using PowerShell shell = Engine.Create("""
+            $isBusy.Set(); $goOn.Wait()
+            $events = [runspace]::DefaultRunspace.Events
+            $events.Subscribers | ForEach-Object { if (-not $_.SupportEvent) { $events.UnsubscribeEvent($_) } }
+            """);
+        IAsyncResult running = shell.BeginInvoke();
+        Assert.True(isBusy.Wait(TimeSpan.FromSeconds(20)));
+        Raise(snapshot, 50);
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Events.Count == 0));
+        goOn.Set();
+        shell.EndInvoke(running);
+        Assert.InRange(_seen.Count, 1, 49);
+        while (Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 1").Ok().Output is [{ BaseObject: SnapshotEvent left }])
+        {
+            _seen.Enqueue(left.SequenceNumber);
+        }
+
+        AssertSeen(50);
+    }
+
     /// <summary>The engine runs it never again, and would drop what comes later.</summary>
     [Theory]
     [InlineData("throw 'broken'")]
