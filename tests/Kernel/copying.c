@@ -15,20 +15,6 @@
 #define STORAGE 131072
 #define UNIT 8				/* sectors: a page */
 
-static uint64_t sectors_written(const struct dev *dev)
-{
-	char path[64];
-	unsigned long long written = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", dev->id.mj, dev->id.mn);
-	file = fopen(path, "r");
-	REQUIRE(file);
-	REQUIRE_EQ(fscanf(file, "%*u %*u %*u %*u %*u %*u %llu", &written), 1);
-	fclose(file);
-	return written;
-}
-
 static uint64_t copied(const snap_id *id)
 {
 	struct blk_snap_device_status devices[4];
@@ -54,9 +40,9 @@ static void wait_stored(const snap_id *id, const struct dev *storage, uint64_t b
 {
 	unsigned int waited = 0;
 
-	while (sectors_written(storage) - before < copied(id) && waited++ < 3000)
+	while (dev_written(storage) - before < copied(id) && waited++ < 3000)
 		usleep(10000);
-	REQUIRE(sectors_written(storage) - before >= copied(id));
+	REQUIRE(dev_written(storage) - before >= copied(id));
 	/* Counted as written, and a moment later known to be. */
 	usleep(100000);
 }
@@ -90,7 +76,7 @@ static void scattered(void)
 		place += count + rng_below(&rng, 20);
 	}
 	REQUIRE_OK(snap_take(&id));
-	before = sectors_written(storage);
+	before = dev_written(storage);
 	for (unsigned int i = 0; i < 4; i++) {
 		writers[i] = (struct writer){ .model = model[i / 2],
 			.mode = i % 2 ? write_aio : write_single, .first = i % 2 * (AREA / 2),
@@ -123,7 +109,7 @@ static void in_a_row(void)
 	model_fill(model, 0, AREA);
 	snap_begin_one(&id, dev, storage, 0, STORAGE);
 	seq = model_freeze(model);
-	before = sectors_written(storage);
+	before = dev_written(storage);
 	for (uint64_t unit = 0; unit < 512; unit++)
 		REQUIRE(model_write(model, unit * UNIT, UNIT));
 	for (uint64_t unit = 512; unit > 256; unit--)
@@ -160,7 +146,7 @@ static void half_stored(void)
 	snap_begin_one(&id, dev, storage, 0, STORAGE);
 	seq = model_freeze(model);
 	image = dev_image(&id, dev);
-	before = sectors_written(storage);
+	before = dev_written(storage);
 	for (unsigned int chunk = 0; chunk < 4; chunk++) {
 		uint64_t first = chunk * CHUNK_SECTORS;
 
@@ -248,7 +234,7 @@ static void faster_than_the_storage(void)
 		    below->path, below->path);
 	snap_begin_one(&id, dev, storage, 0, 2 * area);
 	seq = model_freeze(model);
-	before = sectors_written(storage);
+	before = dev_written(storage);
 	for (unsigned int i = 0; i < 4; i++) {
 		shares[i] = (struct share){ .model = model, .first = i * area / 4,
 					    .count = area / 4 };
@@ -258,7 +244,7 @@ static void faster_than_the_storage(void)
 		uint64_t loaded = copied(&id);
 
 		/* What was not stored after it was loaded was in memory before. */
-		ahead = before + loaded - sectors_written(storage);
+		ahead = before + loaded - dev_written(storage);
 		if ((int64_t)ahead > (int64_t)most)
 			most = ahead;
 		least_done = area;

@@ -57,6 +57,37 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
         }
     }
 
+    /// <summary>Adds an event that was taken from a buffer before, where its number says. A later request for storage stands for it, too.</summary>
+    /// <param name="taken">The event.</param>
+    public void PutBack(SnapshotEvent taken)
+    {
+        ArgumentNullException.ThrowIfNull(taken);
+        lock (_lock)
+        {
+            if (_events.Count >= limit)
+            {
+                return;
+            }
+
+            LinkedListNode<SnapshotEvent>? later = _events.First;
+            while (later is not null && later.Value.SequenceNumber < taken.SequenceNumber)
+            {
+                later = later.Next;
+            }
+
+            for (LinkedListNode<SnapshotEvent>? node = later; node is not null && taken.Kind == SnapshotEventKind.LowSpace; node = node.Next)
+            {
+                if (node.Value.Kind == SnapshotEventKind.LowSpace && node.Value.SnapshotId == taken.SnapshotId)
+                {
+                    node.Value = node.Value.InsteadOf(taken);
+                    return;
+                }
+            }
+
+            _ = later is null ? _events.AddLast(taken) : _events.AddBefore(later, taken);
+        }
+    }
+
     /// <summary>Takes the first event.</summary>
     /// <returns>The event; null if there is none.</returns>
     public SnapshotEvent? TryTake()

@@ -63,9 +63,10 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
         _ = ThreadPool.UnsafeQueueUserWorkItem(static watched => watched.CallBack(), this, preferLocal: false);
     }
 
-    private bool IsUnwanted => _subscriptions.Count == 0 && _waiting is { CanInterruptWait: true };
+    // Or somebody has come meanwhile who wants what was given back.
+    private bool IsUnwanted => (_subscriptions.Count == 0 || _backlog.Count > 0) && _waiting is { CanInterruptWait: true };
 
-    /// <summary>Gets the thread out of its wait when nobody is left to wait for.</summary>
+    /// <summary>Gets the thread out of its wait when nobody is left to wait for, or something is there already.</summary>
     private void CallBack()
     {
         while (true)
@@ -133,7 +134,7 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
     {
         if (_subscriptions.Count == 0)
         {
-            _backlog.Add(unused);
+            _backlog.PutBack(unused);
         }
     }
 
@@ -179,6 +180,12 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
                     lock (gate)
                     {
                         next = Complete(read, status);
+                        if (_backlog.Count > 0)
+                        {
+                            // What was given back meanwhile comes first.
+                            _backlog.Add(next);
+                            next = _backlog.TryTake();
+                        }
                     }
                 }
 

@@ -27,6 +27,7 @@ internal sealed class SessionActions
 
     // When to look whether an idle session has left an event; not after the tenth of a second of the engine, so as not to meet it.
     private static readonly TimeSpan s_firstLook = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_lastLook = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_busyLook = TimeSpan.FromSeconds(1);
 
     private readonly Runspace _session;
@@ -50,10 +51,9 @@ internal sealed class SessionActions
     // Whoever sends a mark goes on himself if it was run meanwhile.
     private bool _isSending;
     private TimeSpan _nextLook;
-    private PSEventSubscriber? _subscription;
 
-    // Marks that the engine has. To unsubscribe in an action would wait for them for ever.
-    private int _sent;
+    // Hidden, and there until the session ends: the engine waits for the session to run the marks of one that is ended, and in an action for ever.
+    private PSEventSubscriber? _subscription;
 
     private SessionActions(Runspace session)
     {
@@ -71,13 +71,16 @@ internal sealed class SessionActions
     /// <summary>Takes a source in. Called by the session.</summary>
     public void Join(SnapshotEventSource source)
     {
+        PSEventSubscriber? known;
         lock (_lock)
         {
             _ = _members.Add(source);
-            if (_subscription is not null)
-            {
-                return;
-            }
+            known = _subscription;
+        }
+
+        if (known is not null && IsThere(known))
+        {
+            return;
         }
 
         PSEventSubscriber made = _manager.SubscribeEvent(
@@ -91,7 +94,12 @@ internal sealed class SessionActions
         lock (_lock)
         {
             _subscription = made;
-            UnsubscribeIfUnused();
+
+            // Without one they could not be ended.
+            foreach (SnapshotEventSource left in _members.Where(member => member.HasMore))
+            {
+                Enqueue(left);
+            }
         }
     }
 
@@ -101,7 +109,6 @@ internal sealed class SessionActions
         lock (_lock)
         {
             _ = _members.Remove(source);
-            UnsubscribeIfUnused();
         }
     }
 
@@ -111,19 +118,22 @@ internal sealed class SessionActions
         lock (_lock)
         {
             Enqueue(source);
-            if (!_isBusy)
-            {
-                _isBusy = true;
-                _ = ThreadPool.UnsafeQueueUserWorkItem(static actions => actions.GoOn(), this, preferLocal: false);
-            }
         }
     }
+
+    private bool IsThere(PSEventSubscriber subscription) => _manager.GetEventSubscribers(subscription.SourceIdentifier).Any();
 
     private void Enqueue(SnapshotEventSource source)
     {
         if (!_line.Contains(source))
         {
             _line.Enqueue(source);
+        }
+
+        if (!_isBusy)
+        {
+            _isBusy = true;
+            _ = ThreadPool.UnsafeQueueUserWorkItem(static actions => actions.GoOn(), this, preferLocal: false);
         }
     }
 
@@ -182,11 +192,6 @@ internal sealed class SessionActions
     /// <returns>Whether to go on: it was run, and the pipeline that did it is over.</returns>
     private bool Send(PSEventSubscriber subscription, Mark mark)
     {
-        lock (_lock)
-        {
-            _sent++;
-        }
-
         try
         {
             _ = _manager.GenerateEvent(
@@ -236,35 +241,50 @@ internal sealed class SessionActions
                 return;
             }
 
-            RunspaceAvailability availability = _session.RunspaceAvailability;
-            if (_pending is not { } pending || _isSending || availability == RunspaceAvailability.None)
+            if (_pending is not { } pending || _isSending)
             {
-                // It was run just now; or the session is closed.
-                return;
-            }
-
-            if (availability != RunspaceAvailability.Available)
-            {
-                _ = _timer.Change(s_busyLook, Timeout.InfiniteTimeSpan);
+                // It was run just now.
                 return;
             }
 
             mark = pending;
             subscription = _subscription;
-            _nextLook *= 2;
             _isSending = true;
         }
 
-        if (subscription is null || !_manager.GetEventSubscribers(subscription.SourceIdentifier).Any())
+        if (subscription is null || !IsThere(subscription))
         {
             GiveUp(subscription);
-        }
-        else if (!Send(subscription, mark))
-        {
+            GoOn();
             return;
         }
 
-        GoOn();
+        RunspaceAvailability availability = _session.RunspaceAvailability;
+        if (availability != RunspaceAvailability.Available)
+        {
+            lock (_lock)
+            {
+                _isSending = false;
+                if (_pending != mark)
+                {
+                    // It was run meanwhile.
+                    Pause(s_pause);
+                }
+                else if (availability != RunspaceAvailability.None)
+                {
+                    _ = _timer.Change(s_busyLook, Timeout.InfiniteTimeSpan);
+                }
+            }
+
+            return;
+        }
+
+        // A host can keep pipelines out of a session that is idle otherwise; marks must not pile up then.
+        _nextLook = _nextLook < s_lastLook ? _nextLook * 2 : s_lastLook;
+        if (Send(subscription, mark))
+        {
+            GoOn();
+        }
     }
 
     // A user has ended the hidden subscription, and has got the mark. The next registration makes a new one.
@@ -275,7 +295,6 @@ internal sealed class SessionActions
             _isSending = false;
             _pending = null;
             _subscription = null;
-            _sent = 0;
         }
 
         PSEventArgsCollection queue = _manager.ReceivedEvents;
@@ -296,7 +315,6 @@ internal sealed class SessionActions
     {
         lock (_lock)
         {
-            _sent = Math.Max(_sent - 1, 0);
             if (_pending == mark)
             {
                 _pending = null;
@@ -305,19 +323,6 @@ internal sealed class SessionActions
                     Pause(s_pause);
                 }
             }
-
-            UnsubscribeIfUnused();
-        }
-    }
-
-    private void UnsubscribeIfUnused()
-    {
-        if (_members.Count == 0 && _sent == 0 && _subscription is { } unused)
-        {
-            _subscription = null;
-
-            // Not here, which may be in an action: the engine waits for that when it unsubscribes.
-            _ = ThreadPool.UnsafeQueueUserWorkItem(_ => SnapshotEventSource.Unsubscribe(_manager, unused), null);
         }
     }
 

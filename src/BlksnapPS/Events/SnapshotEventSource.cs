@@ -59,6 +59,11 @@ public sealed class SnapshotEventSource : IDisposable
         _ended = true;
         Interlocked.Exchange(ref _subscription, null)?.Dispose();
         _actions?.Leave(this);
+        GiveBack();
+    }
+
+    private void GiveBack()
+    {
         while (_buffer.TryTake() is { } unused)
         {
             EventReader.GiveBack(unused);
@@ -100,12 +105,13 @@ public sealed class SnapshotEventSource : IDisposable
         }
     }
 
-    // The engine keeps a subscription whose action has ended by an error, or by Ctrl+C, but never runs it again: events would be taken and lost.
+    // The engine keeps a subscription whose action has ended by an error, but never runs it again: events would be taken and lost.
     private void OnActionState(object? sender, JobStateEventArgs state)
     {
         if (state.JobStateInfo.State == JobState.Failed)
         {
-            // Not here: the engine waits for an action to end when it unsubscribes.
+            // Nothing more from now on; but the end not here: the engine waits for an action to end when it unsubscribes.
+            _ended = true;
             _ = ThreadPool.UnsafeQueueUserWorkItem(static source => Unsubscribe(source._manager, source._subscriber!), this, preferLocal: false);
         }
     }
@@ -116,6 +122,10 @@ public sealed class SnapshotEventSource : IDisposable
         {
             _buffer.Add(received);
             DeliverSoon();
+            if (_ended)
+            {
+                GiveBack();
+            }
         }
     }
 
@@ -167,6 +177,12 @@ public sealed class SnapshotEventSource : IDisposable
 
         if (_buffer.TryTake() is { } next)
         {
+            if (_ended)
+            {
+                EventReader.GiveBack(next);
+                return false;
+            }
+
             Deliver(next);
             return true;
         }

@@ -125,32 +125,71 @@ public sealed class EventActionTests : CmdletTest
         Assert.True(Engine.Until(() => Run("$count.Now").Ok().Single<int>() == 5));
     }
 
+    /// <summary>Raises events while the session is busy; then it runs a script.</summary>
+    private void RaiseBefore(Snapshot snapshot, int count, string script)
+    {
+        using ManualResetEventSlim isBusy = new();
+        using ManualResetEventSlim goOn = new();
+        Engine.With("isBusy", isBusy).With("goOn", goOn).With("events", Engine.Events);
+        using PowerShell shell = Engine.Create("$isBusy.Set(); $goOn.Wait(); " + script);
+        IAsyncResult running = shell.BeginInvoke();
+        Assert.True(isBusy.Wait(TimeSpan.FromSeconds(20)));
+        Raise(snapshot, count);
+        Assert.True(Engine.Until(() => Driver.Snapshots[0].Events.Count == 0));
+        goOn.Set();
+        shell.EndInvoke(running);
+    }
+
+    private void TakeLeft(Snapshot snapshot)
+    {
+        while (Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 1").Ok().Output is [{ BaseObject: SnapshotEvent left }])
+        {
+            _seen.Enqueue(left.SequenceNumber);
+        }
+    }
+
+    private const string Unregister = "$events.Subscribers | ForEach-Object { if (-not $_.SupportEvent) { $events.UnsubscribeEvent($_) } }";
+
     [Fact]
     public void What_a_registration_has_not_run_at_its_end_is_for_whoever_waits_next()
     {
         Snapshot snapshot = TakeQuiet();
         Register(snapshot);
-        using ManualResetEventSlim isBusy = new();
-        using ManualResetEventSlim goOn = new();
-        Engine.With("isBusy", isBusy).With("goOn", goOn);
-        using PowerShell shell = Engine.Create("""
-            $isBusy.Set(); $goOn.Wait()
-            $events = [runspace]::DefaultRunspace.Events
-            $events.Subscribers | ForEach-Object { if (-not $_.SupportEvent) { $events.UnsubscribeEvent($_) } }
-            """);
-        IAsyncResult running = shell.BeginInvoke();
-        Assert.True(isBusy.Wait(TimeSpan.FromSeconds(20)));
-        Raise(snapshot, 50);
-        Assert.True(Engine.Until(() => Driver.Snapshots[0].Events.Count == 0));
-        goOn.Set();
-        shell.EndInvoke(running);
+        RaiseBefore(snapshot, 50, Unregister);
         Assert.InRange(_seen.Count, 1, 49);
-        while (Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 1").Ok().Output is [{ BaseObject: SnapshotEvent left }])
-        {
-            _seen.Enqueue(left.SequenceNumber);
-        }
-
+        TakeLeft(snapshot);
         AssertSeen(50);
+    }
+
+    [Fact]
+    public void What_a_registration_has_not_run_at_its_end_is_for_the_next_one_at_once_and_in_order()
+    {
+        Snapshot snapshot = TakeQuiet();
+        for (int round = 1; round <= 5; round++)
+        {
+            Register(snapshot);
+            RaiseBefore(snapshot, 20, $$"""
+                {{Unregister}}
+                $null = Register-BlkSnapshotEvent {{snapshot.Id}} -MessageData $seen -Action { $Event.MessageData.Enqueue($EventArgs.SequenceNumber) }
+                """);
+            AssertSeen(20 * round);
+            Run(Unregister).Ok();
+            Assert.True(Engine.Until(() => Driver.OpenChannels == 0));
+        }
+    }
+
+    [Fact]
+    public void What_comes_after_one_that_ended_by_an_error_is_not_lost()
+    {
+        Snapshot snapshot = TakeQuiet();
+        for (int round = 1; round <= 5; round++)
+        {
+            Register(snapshot, "throw 'broken'");
+            RaiseBefore(snapshot, 20, "foreach ($i in 1..20) { $null = $i }");
+            Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent) && Driver.OpenChannels == 0));
+            TakeLeft(snapshot);
+            AssertSeen(20 * round);
+        }
     }
 
     /// <summary>The engine runs it never again, and would drop what comes later.</summary>
@@ -162,7 +201,7 @@ public sealed class EventActionTests : CmdletTest
         Snapshot snapshot = TakeQuiet();
         Run($"$job = Register-BlkSnapshotEvent {snapshot.Id} -MessageData $seen -Action {{ $Event.MessageData.Enqueue(1); {failure} }}").Ok();
         Raise(snapshot, 1);
-        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0 && Driver.OpenChannels == 0));
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent) && Driver.OpenChannels == 0));
         Assert.Single(Run("$job.Error").Ok().Output);
         Raise(snapshot, 1);
         Assert.Single(Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Output);
@@ -188,7 +227,7 @@ public sealed class EventActionTests : CmdletTest
         goOn.Set();
         reader.Join();
         AssertSeen(2);
-        Assert.True(Engine.Until(() => Engine.Events.Subscribers.Count == 0));
+        Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent)));
     }
 
     /// <summary>A variable that is read for as long as one likes.</summary>

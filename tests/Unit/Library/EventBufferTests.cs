@@ -26,6 +26,18 @@ public sealed class EventBufferTests
     }
 
     [Fact]
+    public void WhatIsPutBackIsWhereItsNumberSaysOrPartOfALaterRequest()
+    {
+        EventBuffer buffer = new();
+        buffer.Add(Event(4, SnapshotEventKind.LowSpace, s_one));
+        buffer.Add(Event(5, SnapshotEventKind.Corrupted, s_one));
+        buffer.PutBack(Event(2, SnapshotEventKind.Corrupted, s_one));
+        buffer.PutBack(Event(3, SnapshotEventKind.LowSpace, s_one));
+        buffer.PutBack(Event(6, SnapshotEventKind.Corrupted, s_one));
+        Assert.Equal([(2L, 0), (4L, 1), (5L, 0), (6L, 0)], TakeAll(buffer).Select(item => (item.SequenceNumber, item.Coalesced)));
+    }
+
+    [Fact]
     public void OldestIsDroppedForTheNewest()
     {
         EventBuffer buffer = new(3);
