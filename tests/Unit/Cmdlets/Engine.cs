@@ -196,6 +196,14 @@ public abstract class CmdletTest : IDisposable
     internal Snapshot Take(string devices = "/dev/fake0", string storage = "/dev/store") =>
         Run($"New-BlkSnapshot {devices} -DiffStorage {storage}").Ok().Single<Snapshot>();
 
+    /// <summary>A snapshot whose first event, the request for storage at its creation, was read.</summary>
+    internal Snapshot TakeQuiet()
+    {
+        Snapshot snapshot = Take();
+        Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>();
+        return snapshot;
+    }
+
     public virtual void Dispose()
     {
         Engine.Dispose();

@@ -13,14 +13,6 @@ public sealed class EventTests : CmdletTest
 {
     private const string Unknown = "11111111-2222-3333-4444-555555555555";
 
-    /// <summary>A snapshot whose first event, the request for storage at its creation, was read.</summary>
-    private Snapshot TakeQuiet()
-    {
-        Snapshot snapshot = Take();
-        Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Single<SnapshotEvent>();
-        return snapshot;
-    }
-
     private PSEventArgs NextQueued(string identifier)
     {
         PSEventArgs? found = null;
