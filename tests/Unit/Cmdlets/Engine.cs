@@ -144,7 +144,7 @@ internal sealed class Engine : IDisposable
     /// <summary>Waits until something holds; the limit only bounds a hang.</summary>
     public static bool Until(Func<bool> condition)
     {
-        DateTime limit = DateTime.UtcNow.AddSeconds(20);
+        DateTime limit = DateTime.UtcNow.AddSeconds(60);
         while (!condition())
         {
             if (DateTime.UtcNow > limit)

@@ -52,7 +52,7 @@ public sealed class EventActionTests : CmdletTest
             Register(snapshot);
         }
 
-        for (int i = 0; i < 500; i++)
+        for (int i = 0; i < 250; i++)
         {
             Driver.RaiseEvent(snapshot.Id, 7);
             Thread.Sleep(1);
@@ -62,7 +62,7 @@ public sealed class EventActionTests : CmdletTest
             }
         }
 
-        Assert.True(Engine.Until(() => _seen.Count == 2000), $"{_seen.Count} of 2000");
+        Assert.True(Engine.Until(() => _seen.Count == 1000), $"{_seen.Count} of 1000");
     }
 
     /// <summary>The engine gets one event after the other, so the next ones wait elsewhere while it has its own.</summary>
