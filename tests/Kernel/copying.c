@@ -9,23 +9,12 @@
 
 #include "mapper.h"
 #include "module.h"
+#include "stored.h"
 #include "workload.h"
 
 #define AREA 32768
 #define STORAGE 131072
 #define UNIT 8				/* sectors: a page */
-
-static uint64_t copied(const snap_id *id)
-{
-	struct blk_snap_device_status devices[4];
-	uint32_t count = ARRAY_SIZE(devices);
-	uint64_t sum = 0;
-
-	REQUIRE_OK(snap_devices(id, devices, &count));
-	for (uint32_t i = 0; i < count; i++)
-		sum += devices[i].copied;
-	return sum;
-}
 
 static uint64_t filled(const snap_id *id)
 {
@@ -33,18 +22,6 @@ static uint64_t filled(const snap_id *id)
 
 	REQUIRE_OK(snap_status(id, &status));
 	return status.storage_filled;
-}
-
-/* From here on an image has its old data from the storage, not from memory. */
-static void wait_stored(const snap_id *id, const struct dev *storage, uint64_t before)
-{
-	unsigned int waited = 0;
-
-	while (dev_written(storage) - before < copied(id) && waited++ < 3000)
-		usleep(10000);
-	REQUIRE(dev_written(storage) - before >= copied(id));
-	/* Counted as written, and a moment later known to be. */
-	usleep(100000);
 }
 
 /*
@@ -185,7 +162,7 @@ static void only_the_first_time(void)
 		}
 	}
 	CHECK_EQ(filled(&id), distinct * UNIT);
-	CHECK_EQ(copied(&id), distinct * UNIT);
+	CHECK_EQ(snap_copied(&id), distinct * UNIT);
 	last = filled(&id);
 	for (uint64_t unit = 0; unit < AREA / UNIT; unit++)
 		if (seen[unit])
@@ -241,7 +218,7 @@ static void faster_than_the_storage(void)
 		worker_start(write_share, &shares[i]);
 	}
 	while (most_done < area / 8) {
-		uint64_t loaded = copied(&id);
+		uint64_t loaded = snap_copied(&id);
 
 		/* What was not stored after it was loaded was in memory before. */
 		ahead = before + loaded - dev_written(storage);

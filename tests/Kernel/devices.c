@@ -346,20 +346,6 @@ void dev_null_break(struct dev *dev, uint64_t first, uint64_t count)
 	set_bad(dev, '+', first, count);
 }
 
-uint64_t dev_written(const struct dev *dev)
-{
-	char path[64];
-	unsigned long long written = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", dev->id.mj, dev->id.mn);
-	file = fopen(path, "r");
-	REQUIRE(file);
-	REQUIRE_EQ(fscanf(file, "%*u %*u %*u %*u %*u %*u %llu", &written), 1);
-	fclose(file);
-	return written;
-}
-
 void dev_null_mend(struct dev *dev, uint64_t first, uint64_t count)
 {
 	set_bad(dev, '-', first, count);

@@ -42,8 +42,6 @@ struct dev *dev_partition(struct dev *disk, int number, uint64_t first, uint64_t
 struct dev *dev_scsi(const char *parameters);
 /* A null_blk device with memory behind it; its configfs attributes as text "a=1 b=2". */
 struct dev *dev_null(const char *attributes);
-/* Sectors that were written to a device since it is there. */
-uint64_t dev_written(const struct dev *dev);
 /* Sectors of a null_blk device that fail from now on, or work again. */
 void dev_null_break(struct dev *dev, uint64_t first, uint64_t count);
 void dev_null_mend(struct dev *dev, uint64_t first, uint64_t count);

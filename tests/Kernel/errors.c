@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "module.h"
+#include "stored.h"
 #include "workload.h"
 
 #define EVENT_MS 10000
@@ -86,10 +87,7 @@ static void storage_unreadable(void)
 	image = dev_image(&id, dev);
 	before = dev_written(storage);
 	REQUIRE(model_write(model, 0, 1024));
-	/* Until it is stored, it is read from memory. */
-	for (unsigned int tries = 0; tries < 1000 && dev_written(storage) - before < 1024; tries++)
-		sleep_ms(10);
-	sleep_ms(100);
+	wait_stored(&id, storage, before);
 	check_image(image, model, seq, 0, AREA);
 	dev_null_break(storage, 0, 16384);
 	CHECK_RESULT(check_sectors(image->fd, image->path, model->tag, seq, 0, 1024,
