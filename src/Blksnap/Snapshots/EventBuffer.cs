@@ -33,19 +33,10 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
         ArgumentNullException.ThrowIfNull(added);
         lock (_lock)
         {
-            if (added.Kind == SnapshotEventKind.LowSpace)
+            if (FindRequest(added) is { } earlier)
             {
-                LinkedListNode<SnapshotEvent>? earlier = _events.First;
-                while (earlier is not null && (earlier.Value.Kind != SnapshotEventKind.LowSpace || earlier.Value.SnapshotId != added.SnapshotId))
-                {
-                    earlier = earlier.Next;
-                }
-
-                if (earlier is not null)
-                {
-                    added = added.InsteadOf(earlier.Value);
-                    _events.Remove(earlier);
-                }
+                added = added.InsteadOf(earlier.Value);
+                _events.Remove(earlier);
             }
 
             if (_events.Count >= limit)
@@ -64,6 +55,18 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
         ArgumentNullException.ThrowIfNull(taken);
         lock (_lock)
         {
+            if (FindRequest(taken) is { } other)
+            {
+                if (other.Value.SequenceNumber > taken.SequenceNumber)
+                {
+                    other.Value = other.Value.InsteadOf(taken);
+                    return;
+                }
+
+                taken = taken.InsteadOf(other.Value);
+                _events.Remove(other);
+            }
+
             if (_events.Count >= limit)
             {
                 return;
@@ -73,15 +76,6 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
             while (later is not null && later.Value.SequenceNumber < taken.SequenceNumber)
             {
                 later = later.Next;
-            }
-
-            for (LinkedListNode<SnapshotEvent>? node = later; node is not null && taken.Kind == SnapshotEventKind.LowSpace; node = node.Next)
-            {
-                if (node.Value.Kind == SnapshotEventKind.LowSpace && node.Value.SnapshotId == taken.SnapshotId)
-                {
-                    node.Value = node.Value.InsteadOf(taken);
-                    return;
-                }
             }
 
             _ = later is null ? _events.AddLast(taken) : _events.AddBefore(later, taken);
@@ -102,5 +96,17 @@ public sealed class EventBuffer(int limit = EventBuffer.DefaultLimit)
 
             return first;
         }
+    }
+
+    // The one request for storage that waits for the snapshot of another.
+    private LinkedListNode<SnapshotEvent>? FindRequest(SnapshotEvent another)
+    {
+        LinkedListNode<SnapshotEvent>? node = another.Kind == SnapshotEventKind.LowSpace ? _events.First : null;
+        while (node is not null && (node.Value.Kind != SnapshotEventKind.LowSpace || node.Value.SnapshotId != another.SnapshotId))
+        {
+            node = node.Next;
+        }
+
+        return node;
     }
 }

@@ -54,7 +54,7 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
         lock (gate)
         {
             _ = _subscriptions.Remove(subscription);
-            if (!IsUnwanted)
+            if (!WaitsInVain)
             {
                 return;
             }
@@ -63,8 +63,8 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
         _ = ThreadPool.UnsafeQueueUserWorkItem(static watched => watched.CallBack(), this, preferLocal: false);
     }
 
-    // Or somebody has come meanwhile who wants what was given back.
-    private bool IsUnwanted => (_subscriptions.Count == 0 || _backlog.Count > 0) && _waiting is { CanInterruptWait: true };
+    // Nobody is left, or somebody has come meanwhile who wants what was given back.
+    private bool WaitsInVain => (_subscriptions.Count == 0 || _backlog.Count > 0) && _waiting is { CanInterruptWait: true };
 
     /// <summary>Gets the thread out of its wait when nobody is left to wait for, or something is there already.</summary>
     private void CallBack()
@@ -73,7 +73,7 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
         {
             lock (gate)
             {
-                if (!IsUnwanted)
+                if (!WaitsInVain)
                 {
                     return;
                 }
@@ -179,13 +179,9 @@ internal sealed class WatchedSnapshot(Guid id, object gate, Action forget)
                     SnapshotStatus? status = ReadStatus(driver, id);
                     lock (gate)
                     {
-                        next = Complete(read, status);
-                        if (_backlog.Count > 0)
-                        {
-                            // What was given back meanwhile comes first.
-                            _backlog.Add(next);
-                            next = _backlog.TryTake();
-                        }
+                        // What was given back meanwhile comes first.
+                        _backlog.Add(Complete(read, status));
+                        next = _backlog.TryTake();
                     }
                 }
 

@@ -35,6 +35,10 @@ public sealed class EventBufferTests
         buffer.PutBack(Event(3, SnapshotEventKind.LowSpace, s_one));
         buffer.PutBack(Event(6, SnapshotEventKind.Corrupted, s_one));
         Assert.Equal([(2L, 0), (4L, 1), (5L, 0), (6L, 0)], TakeAll(buffer).Select(item => (item.SequenceNumber, item.Coalesced)));
+
+        buffer.Add(Event(7, SnapshotEventKind.LowSpace, s_one));
+        buffer.PutBack(Event(8, SnapshotEventKind.LowSpace, s_one));
+        Assert.Equal((8L, 1), TakeAll(buffer) is [var both] ? (both.SequenceNumber, both.Coalesced) : default);
     }
 
     [Fact]
