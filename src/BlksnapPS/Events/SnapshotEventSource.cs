@@ -73,19 +73,6 @@ public sealed class SnapshotEventSource : IDisposable
     /// <summary>Whether there is something that <see cref="DeliverNext"/> would do.</summary>
     internal bool HasMore => !_ended && (_buffer.Count > 0 || (_isOver && !_isFinished));
 
-    /// <summary>Ends a subscription.</summary>
-    internal static void Unsubscribe(PSEventManager manager, PSEventSubscriber subscriber)
-    {
-        try
-        {
-            manager.UnsubscribeEvent(subscriber);
-        }
-        catch (Exception)
-        {
-            // The session is closed, or the user has ended it. A thread that lets an exception go takes the process with it.
-        }
-    }
-
     /// <summary>Begins to read. The subscription has to be there by then, or it misses what was waiting.</summary>
     internal void Start(PSEventSubscriber subscriber)
     {
@@ -112,7 +99,7 @@ public sealed class SnapshotEventSource : IDisposable
         {
             // Nothing more from now on; but the end not here: the engine waits for an action to end when it unsubscribes.
             _ended = true;
-            _ = ThreadPool.UnsafeQueueUserWorkItem(static source => Unsubscribe(source._manager, source._subscriber!), this, preferLocal: false);
+            _ = ThreadPool.UnsafeQueueUserWorkItem(static source => source.Unsubscribe(), this, preferLocal: false);
         }
     }
 
@@ -190,10 +177,22 @@ public sealed class SnapshotEventSource : IDisposable
         if (isLast && mayEnd && !_isFinished)
         {
             _isFinished = true;
-            Unsubscribe(_manager, _subscriber!);
+            Unsubscribe();
         }
 
         return false;
+    }
+
+    private void Unsubscribe()
+    {
+        try
+        {
+            _manager.UnsubscribeEvent(_subscriber!);
+        }
+        catch (Exception)
+        {
+            // The session is closed, or the user has ended it. A thread that lets an exception go takes the process with it.
+        }
     }
 
     private void Deliver(SnapshotEvent next)

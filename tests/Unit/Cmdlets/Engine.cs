@@ -204,6 +204,9 @@ public abstract class CmdletTest : IDisposable
         return snapshot;
     }
 
+    /// <summary>Whether no registration is left, nor anything of one; the session keeps one hidden subscription for all actions.</summary>
+    internal bool HasNoSubscriber() => Engine.Events.Subscribers is [] or [{ SupportEvent: true }];
+
     public virtual void Dispose()
     {
         Engine.Dispose();

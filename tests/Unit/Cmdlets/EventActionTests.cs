@@ -169,7 +169,7 @@ public sealed class EventActionTests : CmdletTest
         {
             Register(snapshot, "throw 'broken'");
             RaiseBefore(snapshot, 20, "foreach ($i in 1..20) { $null = $i }");
-            Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent) && Driver.OpenChannels == 0));
+            Assert.True(Engine.Until(() => HasNoSubscriber() && Driver.OpenChannels == 0));
             TakeLeft(snapshot);
             AssertSeen(20 * round);
         }
@@ -184,7 +184,7 @@ public sealed class EventActionTests : CmdletTest
         Snapshot snapshot = TakeQuiet();
         Run($"$job = Register-BlkSnapshotEvent {snapshot.Id} -MessageData $seen -Action {{ $Event.MessageData.Enqueue(1); {failure} }}").Ok();
         Raise(snapshot, 1);
-        Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent) && Driver.OpenChannels == 0));
+        Assert.True(Engine.Until(() => HasNoSubscriber() && Driver.OpenChannels == 0));
         Assert.Single(Run("$job.Error").Ok().Output);
         Raise(snapshot, 1);
         Assert.Single(Run($"Wait-BlkSnapshotEvent {snapshot.Id} -Timeout 10").Ok().Output);
@@ -210,7 +210,7 @@ public sealed class EventActionTests : CmdletTest
         goOn.Set();
         reader.Join();
         AssertSeen(2);
-        Assert.True(Engine.Until(() => Engine.Events.Subscribers.All(subscriber => subscriber.SupportEvent)));
+        Assert.True(Engine.Until(HasNoSubscriber));
     }
 
     /// <summary>A variable that is read for as long as one likes.</summary>
